@@ -1,0 +1,1 @@
+"""The file contract of audio-visual segmentation data, its measures, and the scorer."""

@@ -1,0 +1,1 @@
+"""Builds the VPO benchmarks: COCO instance masks paired with clips of the same category."""

@@ -1,0 +1,98 @@
+"""What the sources hold once they were checked: the input of the plan, and the list of what was rejected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluators.dataset import Clip, Instance, Picture
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One item that is not used, or (``warning``) is used and worth a look."""
+
+    kind: str  # image, annotation, clip, row, file
+    item: str  # file, "image 139 annotation 1774", "clips.csv line 3"
+    reason: str  # code, such as image-truncated
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One record of an instances file, not yet decoded."""
+
+    id: int
+    category: str  # a category of the label table, or "person"
+    crowd: bool
+    segmentation: bytes  # its JSON
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image of a COCO file that shows at least one category of the label table."""
+
+    id: int
+    file: str
+    root: int
+    width: int
+    height: int
+    official_split: str  # train, val, or "" where the file doesn't tell
+    annotations: tuple[Annotation, ...]
+    licence: str = ""
+    url: str = ""
+    page: str = ""
+    captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that was read whole, with the masks of its objects.
+
+    ``blocked`` names the categories that can't sound here: some of their instances are crowds, or have a
+    mask that can't be read. ``crowded`` are those seen more than once, whatever their size.
+    """
+
+    picture: Picture
+    official_split: str
+    instances: tuple[Instance, ...]  # all labelled single objects, whatever their size
+    unlabelled: tuple[int, ...]  # annotation ids of persons that are neither male, female nor baby
+    ignore: tuple[str, ...]  # run lengths of crowds
+    blocked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One row of a clip table whose file is there and whose label belongs to a category; not yet decoded."""
+
+    id: str
+    video_id: str
+    start_seconds: float
+    label: str
+    category: str
+    file: str  # relative to the clip folder
+    official_split: str  # train, test, or ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class UsableClip:
+    """A clip that was decoded and is fit to be heard."""
+
+    clip: Clip
+    category: str
+    official_split: str
+    seconds: float
+    peak: float  # of the heard window, 0..1
+    rms: float  # of the heard window
+    lufs: float | None  # of the heard window; None where it was not measured
+    pcm_sha256: str  # of the mono 16 kHz wav written for it
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a plan may use."""
+
+    candidates: tuple[Candidate, ...]
+    clips: tuple[UsableClip, ...]
+    rejections: tuple[Rejection, ...] = ()
