@@ -72,6 +72,7 @@ class Picture:
     licence: str = ""
     url: str = ""
     page: str = ""  # the photo's page (flickr_url)
+    orientation: int = 1  # of its EXIF tag; masks belong to the pixels as stored
 
 
 @dataclass(frozen=True)

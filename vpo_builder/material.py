@@ -50,7 +50,7 @@ class Candidate:
     """An image that was read whole, with the masks of its objects.
 
     ``blocked`` names the categories that can't sound here: some of their instances are crowds, or have a
-    mask that can't be read. ``crowded`` are those seen more than once, whatever their size.
+    mask that can't be read, or (male, female, baby) an unlabelled person is in the image.
     """
 
     picture: Picture

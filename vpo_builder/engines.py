@@ -1,0 +1,122 @@
+"""Where work runs: in this process, in local processes, or on a Ray cluster. The results don't depend on it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Generic, TypeVar
+
+from evaluators.errors import DataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+CHUNK = 8
+ATTEMPTS = 3  # runs of one item alone before its worker's death is laid to it
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The outcome of an item whose worker process died each time."""
+
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item, Result]):
+    """An item and what came of it."""
+
+    item: Item
+    result: Result | Lost
+
+
+def run(function: Callable[[Item], Result], items: Sequence[Item], *, workers: int | None, engine: str = "local") -> Iterator[Outcome[Item, Result]]:
+    """``function`` on every item, in any order. It must be a module-level function or a partial of one.
+
+    An exception in ``function`` ends the run; a worker that dies is replaced and its items are tried again.
+    """
+    count = workers or os.cpu_count() or 1
+    if engine == "ray":
+        yield from _ray(function, items, count if workers else None)
+    elif count == 1 or len(items) < 2:
+        for item in items:
+            yield Outcome(item, function(item))
+    else:
+        yield from _pool(function, items, count)
+
+
+def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int]]:
+    return ((items[start : start + CHUNK], 0) for start in range(0, len(items), CHUNK))
+
+
+def _pool(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Outcome[Item, Result]]:
+    waiting = deque(_chunks(items))
+    while waiting:
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        running: dict[Future[list[Result]], tuple[Sequence[Item], int]] = {}
+        try:
+            while waiting or running:
+                # a suspect of an earlier death runs with nothing beside it, so that only it can be blamed
+                alone = bool(waiting) and waiting[0][1] > 0
+                while waiting and len(running) < (1 if alone else 2 * workers) and (alone or waiting[0][1] == 0):
+                    running[pool.submit(_chunk, function, waiting[0][0])] = waiting[0]
+                    waiting.popleft()
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield from _outcomes(running[future][0], future.result())
+                    del running[future]
+        except BrokenProcessPool:
+            yield from _after_death(running, waiting)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _after_death(running: dict[Future[list[Any]], tuple[Sequence[Item], int]], waiting: deque[tuple[Sequence[Item], int]]) -> Iterator[Outcome[Item, Any]]:
+    """Hand out what had finished, and queue the rest item by item, each with its number of deaths."""
+    blamed = len(running) == 1
+    for future, (part, deaths) in running.items():
+        if future.done() and not future.cancelled() and future.exception() is None:
+            yield from _outcomes(part, future.result())
+        elif len(part) == 1 and deaths >= ATTEMPTS and blamed:
+            yield Outcome(part[0], Lost(deaths))
+        else:
+            waiting.extendleft(([item], deaths + 1) for item in reversed(part))
+
+
+def _outcomes(items: Sequence[Item], results: list[Result]) -> Iterator[Outcome[Item, Result]]:
+    for item, result in zip(items, results, strict=True):
+        yield Outcome(item, result)
+
+
+def _ray(function: Callable[[Item], Result], items: Sequence[Item], workers: int | None) -> Iterator[Outcome[Item, Result]]:
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise DataError("missing-package", "--engine ray", "Ray is not installed; run: pip install 'avskit[ray]'") from error
+    ray.init(num_cpus=workers, ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    remote = ray.remote(max_retries=ATTEMPTS)(_chunk)
+    shared = ray.put(function)
+    waiting, running = deque(_chunks(items)), {}
+    limit = 4 * int(ray.cluster_resources().get("CPU", 1))
+    while waiting or running:
+        while waiting and len(running) < limit:
+            part, _ = waiting.popleft()
+            running[remote.remote(shared, part)] = part
+        finished, _ = ray.wait(list(running), num_returns=1)
+        for reference in finished:
+            part = running.pop(reference)
+            try:
+                yield from _outcomes(part, ray.get(reference))
+            except ray.exceptions.WorkerCrashedError:
+                if len(part) == 1:
+                    yield Outcome(part[0], Lost(ATTEMPTS))
+                else:
+                    waiting.extend(([item], 1) for item in part)

@@ -1,0 +1,136 @@
+"""Draws what a sample's masks say over its image: who sounds, who is silent, what is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from evaluators.categories import VOID
+from evaluators.dataset import Sample
+from evaluators.files import inside
+from evaluators.masks import read_label_map
+
+LabelMap = np.ndarray[Any, np.dtype[np.uint8]]
+BoolMap = np.ndarray[Any, np.dtype[np.bool_]]
+Points = np.ndarray[Any, np.dtype[np.float64]]
+
+SOURCE_COLOURS = ("#f2545b", "#18b7a6", "#f5a524", "#8b7cf6", "#3fa7ff", "#e86fc1", "#8fc93a", "#c08552")  # by place in Sample.sources, then again
+LONGEST_SIDE = 1024  # pixels of an overlay
+FILL = 0.42  # opacity
+DASH = 7  # pixels on, pixels off
+_FINE = 2  # drawn this much larger, then reduced: smooth edges
+
+
+def source_colour(number: int) -> str:
+    """``#rrggbb`` of the source at place ``number`` (from 0) of a sample."""
+    return SOURCE_COLOURS[number % len(SOURCE_COLOURS)]
+
+
+def read_maps(folder: Path, sample: Sample) -> tuple[LabelMap, LabelMap]:
+    """Mask and instance map of a sample, both ``uint8`` (height, width)."""
+    return read_label_map(inside(folder, sample.mask_file)), read_label_map(inside(folder, sample.instance_file))
+
+
+def draw_overlay(sample: Sample, mask: LabelMap, instances: LabelMap) -> Image.Image:
+    """RGBA picture to lay over the image, at most :data:`LONGEST_SIDE` pixels long.
+
+    Sounding instances are filled and outlined in their colour, silent ones have a dashed white outline,
+    ignored regions (255 in ``mask``) are hatched; everything else is transparent.
+    """
+    mask, instances = _reduced(mask), _reduced(instances)
+    regions = [(instances == source.instance.index, source_colour(number)) for number, source in enumerate(sample.sources)]
+    flat = _fills(regions, mask == VOID)
+    canvas = flat.resize((flat.width * _FINE, flat.height * _FINE), Image.Resampling.NEAREST)
+    draw = ImageDraw.Draw(canvas)
+    for outline in outlines(mask == VOID):
+        _line(draw, outline, "#ffffffa0", 1)
+    for silent in sample.silent:
+        for outline in outlines(instances == silent.index):
+            _line(draw, outline, "#00000080", 3)
+            for dash in dashes(outline):
+                _line(draw, dash, "#ffffff", 2)
+    for region, colour in regions:
+        for outline in outlines(region):
+            _line(draw, outline, "#00000060", 4)
+            _line(draw, outline, colour, 2)
+    return canvas.reduce(_FINE)
+
+
+def _reduced(labels: LabelMap) -> LabelMap:
+    """``labels``, or every so many-th pixel of it where it is longer than an overlay may be."""
+    height, width = labels.shape
+    scale = LONGEST_SIDE / max(height, width)
+    if scale >= 1:
+        return labels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+
+
+def _fills(regions: Sequence[tuple[BoolMap, str]], ignored: BoolMap) -> Image.Image:
+    rows, columns = np.indices(ignored.shape, dtype=np.int32, sparse=True)
+    pixels = np.zeros((*ignored.shape, 4), np.uint8)
+    pixels[ignored] = (0, 0, 0, 70)
+    pixels[ignored & ((rows + columns) % 10 < 2)] = (255, 255, 255, 170)
+    for region, colour in regions:
+        pixels[region] = (*bytes.fromhex(colour[1:]), round(255 * FILL))
+    return Image.fromarray(pixels)
+
+
+def _line(draw: ImageDraw.ImageDraw, points: Points, colour: str, width: int) -> None:
+    draw.line([(x * _FINE, y * _FINE) for x, y in points.tolist()], fill=colour, width=width * _FINE, joint="curve")
+
+
+def outlines(region: BoolMap) -> Iterator[Points]:
+    """Closed outlines of a region along its pixel edges, slightly rounded: float64 (n + 1, 2), x and y in pixels.
+
+    Each edge between a pixel inside and one outside is an arrow with the inside on its right;
+    arrows are then chained head to tail.
+    """
+    arrows = _arrows(region)
+    while arrows:
+        start = point = next(iter(arrows))
+        points = []
+        while point in arrows:
+            points.append(point)
+            heads = arrows[point]
+            head = heads.pop()
+            if not heads:
+                del arrows[point]
+            point = head
+            if point == start:
+                break
+        yield _rounded(np.array(points, np.float64))
+
+
+def _arrows(region: BoolMap) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """Heads of the arrows that start at a pixel corner (x, y)."""
+    step = np.diff(np.pad(region, 1).astype(np.int8), axis=0)[:, 1:-1]  # (height + 1, width): 1 where the inside begins
+    side = np.diff(np.pad(region, 1).astype(np.int8), axis=1)[1:-1]  # (height, width + 1)
+    arrows: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for edges, value, tail, head in (
+        (step, 1, (0, 0), (1, 0)),  # top edge: to the right
+        (step, -1, (1, 0), (0, 0)),  # bottom edge: to the left
+        (side, -1, (0, 0), (0, 1)),  # right edge: down
+        (side, 1, (0, 1), (0, 0)),  # left edge: up
+    ):
+        rows, columns = np.nonzero(edges == value)
+        for x, y in zip(columns.tolist(), rows.tolist(), strict=True):
+            arrows.setdefault((x + tail[0], y + tail[1]), []).append((x + head[0], y + head[1]))
+    return arrows
+
+
+def _rounded(points: Points, reach: int = 2) -> Points:
+    """The closed line with each point moved to the mean of its neighbourhood; small ones as they are."""
+    if len(points) > 12:
+        points = np.mean([np.roll(points, shift, axis=0) for shift in range(-reach, reach + 1)], axis=0)
+    return np.concatenate([points, points[:1]])
+
+
+def dashes(outline: Points, length: int = DASH) -> Iterator[Points]:
+    """Every other piece of ``length`` pixel edges of an outline."""
+    for start in range(0, len(outline) - 1, 2 * length):
+        yield outline[start : start + length + 1]

@@ -1,0 +1,116 @@
+"""Read and check every image and every clip that a plan could use, in parallel, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from evaluators.errors import DataError
+
+from . import engines
+from .audio_files import examine_clip, write_wav
+from .clip_tables import read_clip_table
+from .clips import find_clips, read_id_list
+from .coco import read_coco
+from .images import examine_image
+from .journal import WORK, Journal
+from .labels import LabelTable
+from .material import Candidate, ClipRecord, ImageRecord, Material, Rejection, UsableClip
+from .persons import read_person_labels
+from .progress import Progress
+from .settings import Settings
+from .sources import Sources
+
+CLIPS = f"{WORK}/clips"  # decoded clips, until the dataset links those that it uses
+Found = TypeVar("Found", Candidate, UsableClip)
+
+
+class _Record(Protocol):
+    @property
+    def file(self) -> str: ...
+
+
+Record = TypeVar("Record", bound=_Record)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of one image or clip: the usable thing, unless it was rejected, and remarks."""
+
+    found: Any
+    rejections: tuple[Rejection, ...]
+
+
+def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, progress: Progress) -> Material:
+    """All usable images and clips, in the order of their ids, and everything that was rejected."""
+    excluded = read_id_list(settings.exclude) if settings.exclude else frozenset()
+    images, image_rejections = _list_images(sources, labels, excluded)
+    clips, clip_rejections = _list_clips(sources, labels, excluded)
+    persons = read_person_labels(Path(settings.person_labels)) if settings.person_labels else {}
+    (journal.folder / CLIPS).mkdir(parents=True, exist_ok=True)
+    image_task = partial(_image, roots=sources.coco_images, labels=labels, persons=persons)
+    clip_task = partial(_clip, clip_dir=sources.clip_dir, out=journal.folder / CLIPS, settings=settings)
+    run = _Runner(settings, journal, progress)
+    candidates, more = run.stage("images", image_task, images, Candidate)
+    usable, still_more = run.stage("clips", clip_task, clips, UsableClip)
+    rejections = (*image_rejections, *clip_rejections, *more, *still_more)
+    return Material(tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason))))
+
+
+def _list_images(sources: Sources, labels: LabelTable, excluded: frozenset[str]) -> tuple[list[ImageRecord], Sequence[Rejection]]:
+    index = read_coco(sources.coco_json, sources.coco_images, sources.captions, labels)
+    return [image for image in index.images if str(image.id) not in excluded and Path(image.file).stem not in excluded], index.rejections
+
+
+def _list_clips(sources: Sources, labels: LabelTable, excluded: frozenset[str]) -> tuple[list[ClipRecord], Sequence[Rejection]]:
+    rows, bad_rows = read_clip_table(sources.clips)
+    clips, missing, _ = find_clips(rows, sources.clip_dir, labels.category_of_label)
+    return [clip for clip in clips if clip.id not in excluded and clip.video_id not in excluded], [*bad_rows, *missing]
+
+
+@dataclass(frozen=True)
+class _Runner:
+    settings: Settings
+    journal: Journal
+    progress: Progress
+
+    def stage(self, name: str, task: Callable[[Any], Examined], records: Sequence[Any], kind: type[Found]) -> tuple[list[Found], list[Rejection]]:
+        """Examine what the journal doesn't know yet; the results of all, in the order of ``records``."""
+        done = self.journal.done(name)
+        todo = [record for record in records if str(record.id) not in done]
+        with self.progress.stage(name, len(todo)) as advance:
+            for outcome in engines.run(task, todo, workers=self.settings.workers, engine=self.settings.engine):
+                examined = outcome.result
+                if isinstance(examined, engines.Lost):
+                    reason = f"reading it killed the worker {examined.attempts} times; remove or replace the file"
+                    examined = Examined(None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", reason),))
+                self.journal.record(name, str(outcome.item.id), msgspec.to_builtins(examined))
+                advance()
+        done = self.journal.done(name)
+        results = [done[str(record.id)] for record in records]
+        found = [msgspec.convert(row["found"], kind) for row in results if row["found"] is not None]
+        return found, [msgspec.convert(item, Rejection) for row in results for item in row["rejections"]]
+
+
+def _image(record: ImageRecord, *, roots: Sequence[Path], labels: LabelTable, persons: Mapping[int, str]) -> Examined:
+    found, remarks = examine_image(record, roots[record.root], labels, persons)
+    return Examined(found, tuple(remarks))
+
+
+def _clip(record: ClipRecord, *, clip_dir: Path, out: Path, settings: Settings) -> Examined:
+    found, pcm, remarks = examine_clip(record, clip_dir, settings)
+    if found is not None and pcm is not None:
+        write_wav(out / f"{record.id}.wav", pcm)
+    return Examined(found, tuple(remarks))
+
+
+def rejected_error(rejections: Sequence[Rejection]) -> DataError:
+    """The error that ``--strict`` makes of rejected items."""
+    first = next(r for r in rejections if not r.warning)
+    count = sum(not r.warning for r in rejections)
+    return DataError("rejected", "--strict", f"{count} items are rejected, the first is {first.item} ({first.reason}: {first.message}); see rejected.jsonl")
