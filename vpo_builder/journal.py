@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from evaluators.dataset import DATASET, read_info
 from evaluators.errors import DataError
-from evaluators.files import write_text
+from evaluators.files import atomic_write, write_text
 
 WORK = ".vpo"
 
@@ -53,14 +53,11 @@ class Journal:
 
     def _resumed(self) -> BinaryIO:
         path = self.work / "journal.jsonl"
-        whole = b""
         if path.exists():
-            lines = path.read_bytes().split(b"\n")
-            for line in lines[:-1]:  # what follows the last line end was cut off by a kill
-                row = json.loads(line)
-                self._done.setdefault(row["kind"], {})[row["key"]] = row["value"]
-                whole += line + b"\n"
-            write_text(path, whole.decode())
+            lines = _whole_lines(path)
+            self._done = _by_kind(lines)
+            with atomic_write(path) as stream:
+                stream.write(b"".join(lines))
         return open(path, "ab")
 
     def done(self, kind: str) -> dict[str, Any]:
@@ -94,6 +91,24 @@ def _locked(path: Path, folder: Path) -> FileLock:
     except Timeout as error:
         raise DataError("busy", folder, "another build is writing here; wait for it, or give another folder") from error
     return lock
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """Lines of a journal; a last one that a kill cut off is left out."""
+    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _by_kind(lines: list[bytes]) -> dict[str, dict[str, Any]]:
+    done: dict[str, dict[str, Any]] = {}
+    for row in map(json.loads, lines):
+        done.setdefault(row["kind"], {})[row["key"]] = row["value"]
+    return done
+
+
+def read_journal(folder: Path) -> dict[str, dict[str, Any]]:
+    """Finished items of a folder, by kind and key; empty where there is no journal."""
+    path = folder / WORK / "journal.jsonl"
+    return _by_kind(_whole_lines(path)) if path.exists() else {}
 
 
 def completed(folder: Path, config_sha256: str) -> bool:

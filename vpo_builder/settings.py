@@ -92,6 +92,14 @@ class Settings:
         middle = self.length // 2
         return slice(middle - half, middle + half)
 
+    @property
+    def part(self) -> tuple[int, int]:
+        """Number of this shard, from 1, and how many there are; (1, 1) for the whole."""
+        if self.shard is None:
+            return 1, 1
+        part, _, parts = self.shard.partition("/")
+        return int(part), int(parts)
+
     def content(self) -> dict[str, Any]:
         """The fields that decide the bytes of the result, by name."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata["run"]}

@@ -30,7 +30,7 @@ class Sources:
 
 def build_sha256(settings: Settings) -> str:
     """The name of a build: hash of its settings and of every json file and table that it reads."""
-    files = [path for path in _paths(settings) if path.is_file()]
+    files = table_paths(settings)
     return hashlib.sha256("".join([settings.sha256(), *map(sha256_file, files)]).encode()).hexdigest()
 
 
@@ -55,6 +55,11 @@ def _paths(settings: Settings) -> list[Path]:
     single = (settings.person_labels, settings.clips, settings.clip_dir, settings.labels, settings.more_labels, settings.exclude)
     lists = (settings.test_images, settings.test_clips)
     return [Path(path) for path in (*settings.coco_json, *settings.coco_images, *settings.captions, *single, *lists) if path]
+
+
+def table_paths(settings: Settings) -> list[Path]:
+    """Every json file and table that the user gave."""
+    return [path for path in _paths(settings) if path.is_file()]
 
 
 def _check_apart(out: Path, source: Path) -> None:

@@ -46,11 +46,12 @@ def wanted(settings: Settings) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Maker:
-    """What a variant may draw from."""
+    """What a variant may draw from, and the videos that the sample has heard already."""
 
     pools: Pools
     rng: np.random.Generator
     sample: Sample
+    heard: set[str]
 
     def mirrored(self, source: Source) -> Source:
         return replace(source, position=1.0 - source.position)
@@ -75,11 +76,12 @@ class _Maker:
         return self._drawn(source, absent)
 
     def _drawn(self, source: Source, categories: list[str]) -> Source | None:
-        videos = {other.clip.video_id for other in self.sample.sources}
         for category in categories:
-            clips = [clip for clip in self.pools.get((category, self.sample.split), ()) if clip.video_id not in videos]
+            clips = [clip for clip in self.pools.get((category, self.sample.split), ()) if clip.video_id not in self.heard]
             if clips:
-                return replace(source, clip=clips[self.rng.integers(len(clips))], gain=1.0)
+                clip = clips[self.rng.integers(len(clips))]
+                self.heard.add(clip.video_id)
+                return replace(source, clip=clip, gain=1.0)
         return None
 
 
@@ -93,7 +95,8 @@ def make_variant(name: str, samples: Sequence[Sample], clips: Sequence[UsableCli
         pools[usable.category, splits[usable.clip.video_id]].append(usable.clip)
     made = []
     for sample in samples:
-        maker = _Maker(pools, generator(seed, f"variant {name}", sample.mask_file), sample)
+        heard = {source.clip.video_id for source in sample.sources}
+        maker = _Maker(pools, generator(seed, f"variant {name}", sample.mask_file), sample, heard)
         change: Callable[[Source], Source | None] = getattr(maker, name.replace("-", "_"))
         sources = [source for source in map(change, sample.sources) if source is not None]
         if len(sources) == len(sample.sources):

@@ -1,0 +1,196 @@
+"""The flow of `vpo build`: claim the folder, scan, plan, render, finish."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from evaluators.dataset import DatasetInfo, Sample, read_info
+from evaluators.errors import DataError
+from evaluators.files import sha256_file, write_text
+
+from . import engines
+from .audio_files import write_wav
+from .clips import read_id_list
+from .draws import generator
+from .finish import Outcome, finish, rejection_lines
+from .journal import WORK, Journal, completed
+from .labels import LabelTable, read_labels
+from .material import Material, Rejection
+from .mixing import noise
+from .plan import Plan, make_plan, shortages
+from .progress import Progress
+from .render import Receipt, Studio, render_sample
+from .scan import CLIPS, rejected_error, scan
+from .settings import Settings
+from .sources import Sources, build_sha256, check_request, find_sources, table_paths
+from .variants import NOISES, made_clip, make_variant, wanted
+
+PLAN = f"{WORK}/plan.json"
+MARGIN_BYTES = 50_000_000
+
+
+@dataclass(frozen=True)
+class Written:
+    """The plan as it is written down, with all that finishing needs; a shard carries it to the merge."""
+
+    base: dict[str, tuple[Sample, ...]]
+    variants: dict[str, dict[str, tuple[Sample, ...]]]
+    rejections: tuple[Rejection, ...]
+    shortages: tuple[str, ...]
+
+    def folders(self) -> dict[str, dict[str, tuple[Sample, ...]]]:
+        """Samples by setting, of the base ("") and of each variant."""
+        return {"": self.base, **self.variants}
+
+
+def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
+    """Build what ``settings`` asks for, resuming where an earlier run stopped. None for a shard, which isn't a dataset yet.
+
+    Raises ``DataError`` for anything that the user has to mend.
+    """
+    check_request(settings)
+    name, folder = build_sha256(settings), Path(settings.out)
+    if completed(folder, name):
+        shutil.rmtree(folder / WORK, ignore_errors=True)  # left by a kill between the last two steps
+        progress.line(f"complete {folder}: nothing to do")
+        return read_info(folder)
+    with Journal(folder, f"{name} {settings.shard or ''}") as journal:
+        labels = read_labels(settings.labels, settings.more_labels)
+        sources = find_sources(settings, progress)
+        written = _planned(sources, settings, labels, journal, progress)
+        _render(written, sources, settings, labels, journal, progress)
+        if settings.shard:
+            journal.record("part", settings.shard, {"build": name, "settings": settings.content()})
+            progress.line(f"part     {settings.shard} of {folder} is done; put the parts together with `vpo merge`")
+            return None
+        return complete(written, settings, name, labels, journal, progress)
+
+
+def complete(written: Written, settings: Settings, name: str, labels: LabelTable, journal: Journal, progress: Progress) -> DatasetInfo:
+    """Turn rendered samples into a dataset and close the journal."""
+    files = {path.name: sha256_file(path) for path in table_paths(settings)}
+    outcome = Outcome(settings, name, labels.categories, written.base, written.variants, written.rejections, written.shortages, files)
+    receipts: dict[str, dict[str, Any]] = {variant: {} for variant in written.folders()}
+    for key, receipt in journal.done("sample").items():
+        variant, _, mask_file = key.partition(":")
+        receipts[variant][mask_file] = receipt
+    info = finish(journal.folder, journal.folder / CLIPS, outcome, receipts)
+    journal.close_complete()
+    progress.line(f"done     {journal.folder}")
+    return info
+
+
+def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, progress: Progress) -> Written:
+    """The plan: read back where an earlier run wrote it, else made from a scan of all sources."""
+    path = journal.folder / PLAN
+    if path.exists():
+        return read_plan(journal.folder)
+    material = scan(sources, settings, labels, journal, progress)
+    _tell_scan(material, progress)
+    if settings.strict and any(not rejection.warning for rejection in material.rejections):
+        write_text(journal.folder / "rejected.jsonl", rejection_lines(material.rejections, warning=False))
+        raise rejected_error(material.rejections)
+    lists = (read_id_list(Path(p)) if p else None for p in (settings.test_images, settings.test_clips))
+    test_images, test_clips = lists
+    plan = make_plan(material, settings, test_images=test_images, test_clips=test_clips)
+    written = _write_down(plan, material, settings)
+    _tell_plan(written, progress)
+    if not any(written.base.values()):
+        raise DataError("nothing-to-build", settings.out, "no image and clip of one category can be paired; see the lines above, and --min-area, --clip-uses")
+    _check_space(written, settings)
+    _make_clips(written, settings, journal.folder / CLIPS)
+    write_text(path, msgspec.json.encode(written).decode(), durable=True)
+    return written
+
+
+def _write_down(plan: Plan, material: Material, settings: Settings) -> Written:
+    variants = {
+        name: {setting: make_variant(name, rows, material.clips, plan.video_splits, settings.seed) for setting, rows in plan.samples.items()}
+        for name in wanted(settings)
+    }
+    return Written(dict(plan.samples), variants, material.rejections, tuple(shortages(plan, material, settings)))
+
+
+def _make_clips(written: Written, settings: Settings, folder: Path) -> None:
+    """The clips that no recording stands behind, where a variant uses them."""
+    if "silence" in written.variants:
+        write_wav(folder / f"{made_clip('silence').id}.wav", np.zeros(settings.length, np.int16))
+    if "noise" in written.variants:
+        for number in range(NOISES):
+            write_wav(folder / f"{made_clip('noise', number).id}.wav", noise(settings.length, generator(settings.seed, "noise", number)))
+
+
+def _jobs(written: Written, part: int, parts: int) -> Iterator[tuple[str, Sample]]:
+    """Each set of files once, as (variant, sample): VPO-MSMI shares those of VPO-MS. Of a shard, its own part."""
+    for variant, settings_samples in written.folders().items():
+        seen = set()
+        for sample in (sample for rows in settings_samples.values() for sample in rows):
+            if sample.mask_file not in seen:
+                seen.add(sample.mask_file)
+                if len(seen) % parts == part % parts:
+                    yield variant, sample
+
+
+def _render(written: Written, sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, progress: Progress) -> None:
+    done = journal.done("sample")
+    todo = [(variant, sample) for variant, sample in _jobs(written, *settings.part) if f"{variant}:{sample.mask_file}" not in done]
+    values = {c.name: c.mask_id if settings.layout == "vpo" else c.index for c in labels.categories}
+    roots = tuple(root.resolve() for root in sources.coco_images)
+    studio = Studio(journal.folder, journal.folder / CLIPS, roots, settings.images, settings.layout, values, settings.field_of_view)
+    with progress.stage("render", len(todo)) as advance:
+        for outcome in engines.run(partial(_render_job, studio=studio), todo, workers=settings.workers, engine=settings.engine):
+            variant, sample = outcome.item
+            if isinstance(outcome.result, engines.Lost):
+                raise DataError("worker-lost", sample.id, "rendering it killed the worker each time; is there enough memory? run again to go on")
+            journal.record("sample", f"{variant}:{sample.mask_file}", msgspec.to_builtins(outcome.result))
+            advance()
+
+
+def _render_job(job: tuple[str, Sample], studio: Studio) -> Receipt:
+    variant, sample = job
+    home = studio.out / "variants" / variant if variant else studio.out
+    return render_sample(sample, replace(studio, out=home))
+
+
+def _tell_scan(material: Material, progress: Progress) -> None:
+    reasons = Counter((rejection.kind, rejection.reason) for rejection in material.rejections if not rejection.warning)
+    told = ", ".join(f"{count} {reason}" for (_, reason), count in sorted(reasons.items()))
+    progress.line(f"scan     {len(material.candidates)} images and {len(material.clips)} clips are usable" + (f"; rejected: {told}" if told else ""))
+
+
+def _tell_plan(written: Written, progress: Progress) -> None:
+    for setting, samples in written.base.items():
+        splits = Counter(sample.split for sample in samples)
+        told = ", ".join(f"{splits[split]} {split}" for split in ("train", "val", "test") if splits[split])
+        progress.line(f"plan     {setting}: {len(samples)} samples ({told or 'none'}), {sum(len(s.sources) for s in samples)} sources")
+    for line in written.shortages:
+        progress.line(f"missing  {line}")
+
+
+def _check_space(written: Written, settings: Settings) -> None:
+    """Raise ``DataError`` ``disk-full`` where the rendered sound can't fit. Images are linked where that is possible."""
+    stereo = 4 * settings.length
+    samples = [sample for rows in written.folders().values() for group in rows.values() for sample in group]
+    needed = MARGIN_BYTES + sum(stereo * (bool(sample.mixture_file) + len(sample.stem_files)) + 20_000 for sample in samples)
+    free = shutil.disk_usage(settings.out).free
+    if needed > free:
+        raise DataError("disk-full", settings.out, f"needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; make room or give another --out")
+
+
+def read_plan(folder: Path) -> Written:
+    """The plan of an unfinished build or a part."""
+    return msgspec.json.decode((folder / PLAN).read_bytes(), type=Written)
+
+
+def unrendered(written: Written, done: Mapping[str, Any]) -> list[str]:
+    """Keys of the samples that have no receipt."""
+    return [key for variant, sample in _jobs(written, 1, 1) if (key := f"{variant}:{sample.mask_file}") not in done]

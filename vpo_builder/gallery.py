@@ -1,0 +1,102 @@
+"""Writes the page to look at and listen to a dataset: ``gallery/index.html`` in the dataset folder."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from evaluators.dataset import MANIFEST, DatasetInfo, Sample, read_manifest
+from evaluators.files import atomic_write, write_text
+
+from . import gallery_page, preview
+from .gallery_page import Card, Sound
+from .overlay import LabelMap, draw_overlay, read_maps
+
+COLUMNS = 90  # of a waveform
+
+
+def write_gallery(folder: Path, samples: Sequence[Sample], info: DatasetInfo, limit: int) -> Path:
+    """Write ``folder/gallery`` for at most ``limit`` samples and return its ``index.html``.
+
+    The page is static and works from ``file://``. It uses the dataset's own images and mixtures by relative
+    path; beside it stand one overlay per sample and, where the dataset holds no mixtures, a preview sound.
+    Same dataset, same bytes. Raises ``DataError`` where a mask or sound of the dataset can't be read.
+    """
+    page = folder / "gallery"
+    for part in ("overlay", "audio"):
+        (page / part).mkdir(parents=True, exist_ok=True)
+        for stale in (page / part).glob("[0-9]*.*"):
+            stale.unlink()
+    chosen = spread(samples, limit)
+    variants = _read_variants(folder, info, {sample.id for sample in chosen})
+    cards = [_card(folder, number, sample, variants) for number, sample in enumerate(chosen, 1)]
+    data = resources.files(__package__).joinpath("data")
+    write_text(page / "gallery.css", data.joinpath("gallery.css").read_text("utf-8") + gallery_page.size_rules(chosen))
+    write_text(page / "gallery.js", data.joinpath("gallery.js").read_text("utf-8"))
+    write_text(page / "index.html", gallery_page.page(info, cards, len(samples)))
+    return page / "index.html"
+
+
+def spread(samples: Sequence[Sample], limit: int) -> list[Sample]:
+    """At most ``limit`` samples, in their own order, taken in turn from each setting and split, and there from each category.
+
+    A sample counts for the rarest of its categories. No randomness: the same samples give the same choice.
+    """
+    uses = Counter(category for sample in samples for category in sample.categories)
+    rarest = [min(sample.categories, key=lambda name: (uses[name], name), default="") for sample in samples]
+    turn = _places(range(len(samples)), lambda n: (samples[n].setting, samples[n].split, rarest[n]))
+    by_category = sorted(range(len(samples)), key=lambda n: (turn[n], uses[rarest[n]], rarest[n], n))
+    turn = _places(by_category, lambda n: (samples[n].setting, samples[n].split))
+    by_split = sorted(by_category, key=lambda n: (turn[n], samples[n].setting, samples[n].split))
+    return [samples[n] for n in sorted(by_split[: max(limit, 0)])]
+
+
+def _places(numbers: Iterable[int], group: Callable[[int], Hashable]) -> dict[int, int]:
+    """For each number, how many of its group came before it."""
+    seen: defaultdict[Hashable, int] = defaultdict(int)
+    places = {}
+    for number in numbers:
+        places[number] = seen[group(number)]
+        seen[group(number)] += 1
+    return places
+
+
+def _read_variants(folder: Path, info: DatasetInfo, ids: set[str]) -> dict[str, dict[str, Sample]]:
+    """Samples of each variant by id, only those wanted."""
+    return {
+        name: {sample.id: sample for sample in read_manifest(folder / "variants" / name / MANIFEST) if sample.id in ids} for name in info.variants
+    }
+
+
+def _card(folder: Path, number: int, sample: Sample, variants: Mapping[str, Mapping[str, Sample]]) -> Card:
+    mask, instances = read_maps(folder, sample)
+    overlay = f"overlay/{number:04d}.png"
+    with atomic_write(folder / "gallery" / overlay) as stream:
+        draw_overlay(sample, mask, instances).save(stream, "PNG", compress_level=6)
+    sounds = [_sound(folder, folder, number, sample)]
+    sounds += [_sound(folder, folder / "variants" / name, number, rows[sample.id]) for name, rows in variants.items() if sample.id in rows]
+    return Card(number, sample, overlay, tuple(_middle(instances, source.instance.index) for source in sample.sources), tuple(sounds))
+
+
+def _sound(base: Path, folder: Path, number: int, sample: Sample) -> Sound:
+    """The sound of a sample of ``folder``, which is ``base`` or one of its variants."""
+    pcm = preview.read_sound(folder, sample, base)
+    if sample.mixture_file:
+        url = "../" + quote((folder.relative_to(base) / sample.mixture_file).as_posix())
+    else:
+        url = f"audio/{number:04d}{'' if folder == base else '.' + folder.name}.wav"
+        preview.write_sound(base / "gallery" / url, pcm)
+        url = quote(url)
+    return Sound(sample, url, preview.envelope(pcm, COLUMNS), preview.level_dbfs(pcm), len(pcm) / preview.SAMPLE_RATE)
+
+
+def _middle(instances: LabelMap, index: int) -> tuple[float, float]:
+    """Mean column and row of an instance as shares of width and height; the image's middle where it isn't to be seen."""
+    rows, columns = np.nonzero(instances == index)
+    height, width = instances.shape
+    return ((columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height) if len(rows) else (0.5, 0.5)

@@ -1,0 +1,241 @@
+"""The gallery as HTML: pure functions from cards to text. All that comes from data passes ``_text`` or ``quote``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+
+from evaluators.dataset import DatasetInfo, Instance, Sample
+
+from .overlay import SOURCE_COLOURS
+
+# No script, style, image or sound but the files beside the page and in the dataset folder; nothing inline, nothing remote.
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
+HALF = 20  # height of half a waveform, in drawing units
+_DIGITS = "0123456789abcdefghijk"  # one per height 0..HALF
+_PIN = 4.5  # percent of the image's width that a pin takes
+
+Envelope = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is heard with a sample: the base's sound or that of a variant."""
+
+    sample: Sample
+    url: str
+    envelope: Envelope  # (2, columns), 0..1
+    levels: tuple[float, float]  # dBFS
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """One sample on the page."""
+
+    number: int
+    sample: Sample
+    overlay: str  # url
+    middles: tuple[tuple[float, float], ...]  # x and y of each source, shares of the image
+    sounds: tuple[Sound, ...]  # the base's first
+
+
+def page(info: DatasetInfo, cards: Sequence[Card], total: int) -> str:
+    """The whole ``index.html``."""
+    facts = [f"{len(cards):,} of {total:,} samples", f"seed {info.seed}", f"{info.audio} audio", f"avskit {info.version}"]
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{_text(info.name)} · gallery</title>
+<link rel="stylesheet" href="gallery.css">
+<script src="gallery.js" defer></script>
+<header>
+<h1>{_text(info.name)}</h1>
+<p>{" · ".join(_text(fact) for fact in facts)}</p>
+</header>
+{_filters(cards)}
+<main id="cards">
+{"".join(_card(card) for card in cards)}</main>
+<p id="none" hidden>No sample fits these filters. <button type="button" id="reset">Clear filters</button></p>
+<footer>Filled: sounds. Dashed: silent. Hatched: ignored. Numbers below an image stand where each source is heard.<br>
+<kbd>j</kbd> <kbd>k</kbd> next, previous · <kbd>space</kbd> play · <kbd>o</kbd> masks · <kbd>/</kbd> search</footer>
+</html>
+"""
+
+
+def size_rules(samples: Iterable[Sample]) -> str:
+    """One CSS rule per image size, so that cards have their shape before an image is loaded."""
+    sizes = sorted({(int(sample.picture.width), int(sample.picture.height)) for sample in samples})
+    return "".join(
+        f".{_size_class(w, h)} {{ width: min(100%, {75 * w / h:.2f}cqw); }}\n.stage.{_size_class(w, h)} {{ aspect-ratio: {w} / {h}; }}\n"
+        for w, h in sizes
+    )
+
+
+def _size_class(width: int, height: int) -> str:
+    return f"size-{int(width)}x{int(height)}"
+
+
+def _text(value: object) -> str:
+    return escape(str(value), quote=True)
+
+
+def _filters(cards: Sequence[Card]) -> str:
+    samples = [card.sample for card in cards]
+    menus = [
+        ("setting", "All settings", Counter(sample.setting for sample in samples), str.upper),
+        ("split", "All splits", Counter(sample.split for sample in samples), str),
+        ("category", "All categories", Counter(name for sample in samples for name in sample.categories), str),
+        ("sources", "Any number of sources", Counter(str(len(sample.sources)) for sample in samples), _sources),
+    ]
+    parts = []
+    for name, first, counts, label in menus:
+        options = "".join(f'<option value="{_text(value)}">{_text(label(value))} ({count})</option>' for value, count in sorted(counts.items()))
+        parts.append(f'<select id="{name}" aria-label="{first}"><option value="">{first}</option>{options}</select>')
+    return f"""<form id="filters" autocomplete="off">
+<input id="search" type="search" placeholder="Find an id" aria-label="Find an id" spellcheck="false">
+{chr(10).join(parts)}
+<label><input id="overlays" type="checkbox" checked> Masks</label>
+<output id="count">{len(cards)} of {len(cards)}</output>
+</form>"""
+
+
+def _sources(count: str) -> str:
+    return "1 source" if count == "1" else f"{count} sources"
+
+
+def _card(card: Card) -> str:
+    sample, picture = card.sample, card.sample.picture
+    size = _size_class(picture.width, picture.height)
+    names = _text("|" + "|".join(sample.categories) + "|")
+    tags = f'<span class="setting">{_text(sample.setting.upper())}</span> <span class="split {_known_split(sample.split)}">{_text(sample.split)}</span>'
+    alt = _text(", ".join(source.instance.category for source in sample.sources) or "image")
+    return f"""<article class="card" tabindex="-1" data-id="{_text(sample.id)}" data-setting="{_text(sample.setting)}" \
+data-split="{_text(sample.split)}" data-sources="{len(sample.sources)}" data-categories="{names}">
+<h2><span>{tags}</span> <code>{_text(sample.id)}</code></h2>
+<div class="frame"><div class="stage {size}">
+<img class="photo" src="../{quote(sample.image_file)}" alt="{alt}" loading="lazy" decoding="async" width="{int(picture.width)}" height="{int(picture.height)}">
+<img class="overlay" src="{card.overlay}" alt="" loading="lazy" decoding="async">
+{_badges(card)}
+</div></div>
+{"".join(_sound(sound, size, number) for number, sound in enumerate(card.sounds))}{_variant_buttons(card)}
+<ul class="sources">
+{"".join(_source(number, source.instance.category, source.clip.label, source.clip.id, source.clip.licence)
+         for number, source in enumerate(sample.sources))}</ul>
+{_silent(sample)}<p class="origin">{_origin(sample)}</p>
+</article>
+"""
+
+
+def _known_split(split: str) -> str:
+    return split if split in ("train", "val", "test") else ""
+
+
+def _badges(card: Card) -> str:
+    """Numbers on the objects that sound."""
+    marks = "".join(_mark(number, f"{100 * x:.1f}%", f"{100 * y:.1f}%") for number, (x, y) in enumerate(card.middles))
+    return f'<svg class="badges" aria-hidden="true">{marks}</svg>'
+
+
+def _mark(number: int, x: str, y: str) -> str:
+    return f'<circle class="{_colour(number)}" cx="{x}" cy="{y}" r="8.5"/><text x="{x}" y="{y}" dy=".35em">{number + 1}</text>'
+
+
+def _colour(number: int) -> str:
+    return f"c{number % len(SOURCE_COLOURS)}"
+
+
+def _sound(sound: Sound, size: str, number: int) -> str:
+    """Position line, player and waveforms of one sound; those of variants are hidden at first and drawn when asked for."""
+    heights = np.rint(sound.envelope * HALF).astype(int).tolist()
+    if number == 0:
+        waves = "".join(f'<path class="{side}" d="{_wave(row, middle)}"/>' for side, row, middle in zip("lr", heights, (HALF, 3 * HALF), strict=True))
+        coded = ""
+    else:
+        waves = '<path class="l"/><path class="r"/>'
+        coded = ' data-wave="' + " ".join("".join(_DIGITS[height] for height in row) for row in heights) + '"'
+    left, right = (f"{level:.1f} dB" if level > -100 else "silent" for level in sound.levels)
+    variant = sound.sample.variant
+    hidden = " hidden" if number else ""
+    return f"""<section class="sound" data-variant="{_text(variant)}"{hidden}>
+{_rail(sound.sample, size)}
+<div class="player"><button type="button" class="play" aria-label="Play"></button>
+<div class="wave"><svg viewBox="0 0 {len(heights[0])} {4 * HALF}" preserveAspectRatio="none" aria-hidden="true"{coded}>{waves}</svg><i></i></div>
+<div class="levels"><span title="Level of the left channel, full scale 0 dB">L <b>{left}</b></span>\
+<time>{sound.seconds:.1f} s</time><span title="Level of the right channel, full scale 0 dB">R <b>{right}</b></span></div>
+<audio controls preload="none" src="{sound.url}"></audio></div>
+{_heard(sound.sample) if number else ""}</section>
+"""
+
+
+def _wave(heights: Sequence[int], middle: int) -> str:
+    """Path of upright strokes, one a column, around ``middle``; at least a dot, so that silence is a line."""
+    return "".join(f"M{x}.5 {middle - max(height, 0.5):g}v{2 * max(height, 0.5):g}" for x, height in enumerate(heights))
+
+
+def _rail(sample: Sample, size: str) -> str:
+    """The line from left to right with a pin for each source, pins that would touch one below the other."""
+    lanes: list[float] = []  # where the last pin of each lane stands
+    pins = []
+    for number, source in sorted(enumerate(sample.sources), key=lambda item: item[1].position):
+        x = 100 * min(max(source.position, 0.0), 1.0)
+        lane = next((n for n, last in enumerate(lanes) if x - last > _PIN), len(lanes))
+        lanes[lane : lane + 1] = [x]
+        title = f"<title>{_text(source.instance.category)} at {source.position:.3f}</title>"
+        pins.append(f'<g>{title}{_mark(number, f"{x:.1f}%", str(15 + 19 * lane))}</g>')
+    height = 26 + 19 * max(0, len(lanes) - 1)
+    ticks = "".join(f'<line x1="{x}%" x2="{x}%" y1="0" y2="4"/>' for x in (0, 25, 50, 75, 100))
+    return (
+        f'<div class="place {size}"><svg class="rail" height="{height}" role="img" aria-label="Where each source is heard">'
+        f'<line x1="0" x2="100%" y1="0.5" y2="0.5"/>{ticks}{"".join(pins)}</svg></div>'
+    )
+
+
+def _heard(sample: Sample) -> str:
+    names = ", ".join(f"{source.clip.label} ({source.clip.id})" for source in sample.sources) or "no clip"
+    truth = " Nothing that is seen sounds." if sample.truth == "empty" else ""
+    return f'<p class="heard">Heard: {_text(names)}.{truth}</p>\n'
+
+
+def _variant_buttons(card: Card) -> str:
+    if len(card.sounds) < 2:
+        return ""
+    names = [sound.sample.variant for sound in card.sounds]
+    buttons = "".join(f'<button type="button" value="{_text(name)}" aria-pressed="{str(not n).lower()}">{_text(name)}</button>' for n, name in enumerate(names))
+    return f'<div class="variants" role="group" aria-label="Variants">{buttons}</div>'
+
+
+def _source(number: int, category: str, label: str, clip: str, licence: str) -> str:
+    return (
+        f'<li><b class="chip {_colour(number)}"><i>{number + 1}</i>{_text(category)}</b> '
+        f"<span>{_text(label)}<br><code>{_text(clip)}</code>{' · ' + _text(licence) if licence else ''}</span></li>\n"
+    )
+
+
+def _silent(sample: Sample) -> str:
+    if not sample.silent:
+        return ""
+    return f'<p class="silent"><span>Silent</span> {_names(sample.silent)}</p>\n'
+
+
+def _names(instances: Sequence[Instance]) -> str:
+    counts = Counter(instance.category for instance in instances)
+    return " ".join(f"<b>{_text(name)}{f' × {count}' if count > 1 else ''}</b>" for name, count in sorted(counts.items()))
+
+
+def _origin(sample: Sample) -> str:
+    picture = sample.picture
+    name = _text(f"image {picture.id}")
+    if urlsplit(picture.page).scheme in ("http", "https"):
+        name = f'<a href="{_text(picture.page)}" target="_blank" rel="noopener noreferrer">{name}</a>'
+    return f"{name}{' · ' + _text(picture.licence) if picture.licence else ''}"
