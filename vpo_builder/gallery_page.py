@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -92,7 +92,7 @@ def _text(value: object) -> str:
 
 def _filters(cards: Sequence[Card]) -> str:
     samples = [card.sample for card in cards]
-    menus = [
+    menus: list[tuple[str, str, Counter[str], Callable[[str], str]]] = [
         ("setting", "All settings", Counter(sample.setting for sample in samples), str.upper),
         ("split", "All splits", Counter(sample.split for sample in samples), str),
         ("category", "All categories", Counter(name for sample in samples for name in sample.categories), str),

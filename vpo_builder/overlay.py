@@ -71,7 +71,8 @@ def _reduced(labels: LabelMap) -> LabelMap:
 
 
 def _fills(regions: Sequence[tuple[BoolMap, str]], ignored: BoolMap) -> Image.Image:
-    rows, columns = np.indices(ignored.shape, dtype=np.int32, sparse=True)
+    height, width = ignored.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)
     pixels = np.zeros((*ignored.shape, 4), np.uint8)
     pixels[ignored] = (0, 0, 0, 70)
     pixels[ignored & ((rows + columns) % 10 < 2)] = (255, 255, 255, 170)

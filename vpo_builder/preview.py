@@ -82,7 +82,8 @@ def envelope(pcm: Pcm, columns: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Peak of each of ``columns`` pieces of a stereo sound, float64 (2, columns), the loudest of both channels being 1."""
     pieces = np.array_split(np.abs(pcm.astype(np.int32)), columns)
     peaks = np.array([piece.max(axis=0) if len(piece) else (0, 0) for piece in pieces], np.float64).T  # (columns, 2) -> (2, columns)
-    return peaks / max(peaks.max(), 1.0)
+    scaled: np.ndarray[Any, np.dtype[np.float64]] = peaks / max(peaks.max(), 1.0)
+    return scaled
 
 
 def level_dbfs(pcm: Pcm) -> tuple[float, float]:
