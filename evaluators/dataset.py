@@ -125,6 +125,7 @@ class DatasetInfo:
     layout: str  # vpo or avss
     audio: str  # reference or render
     seed: int
+    field_of_view: float  # degrees, horizontal
     config_sha256: str
     categories: tuple[tuple[int, str, int], ...]  # index, name, mask id
     variant: str = "base"

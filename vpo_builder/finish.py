@@ -92,6 +92,7 @@ def _info(outcome: Outcome, samples: Samples, variant: str) -> DatasetInfo:
         layout=settings.layout,
         audio=settings.audio,
         seed=settings.seed,
+        field_of_view=settings.field_of_view,
         config_sha256=outcome.build_sha256,
         categories=tuple((c.index, c.name, c.mask_id) for c in outcome.categories),
         variant=variant,
