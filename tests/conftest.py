@@ -135,7 +135,10 @@ def write_toy_dataset(folder: Path, audio: str = "reference", variants: tuple[st
     """
     samples = [_scene(*scene, audio) for scene in SCENES]
     categories = tuple((c.index, c.name, c.mask_id) for c in vpo_categories())
-    info = DatasetInfo("toy", "0.1.0", ("ss", "ms", "msmi"), "vpo", audio, 0, "2" * 64, categories, variants=variants)
+    info = DatasetInfo(
+        name="toy", version="0.1.0", settings=("ss", "ms", "msmi"), layout="vpo", audio=audio, seed=0, field_of_view=60.0,
+        config_sha256="2" * 64, categories=categories, variants=variants,
+    )  # fmt: skip
     for sample, scene in zip(samples, SCENES, strict=True):
         _draw(folder, sample, scene[4])
         _write_sounds(folder, sample)
