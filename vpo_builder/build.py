@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +31,7 @@ from .render import Receipt, Studio, render_sample
 from .scan import CLIPS, rejected_error, scan
 from .settings import Settings
 from .sources import Sources, build_sha256, check_request, find_sources, table_paths
+from .summary import plan_lines, scan_line
 from .variants import NOISES, made_clip, make_variant, wanted
 
 PLAN = f"{WORK}/plan.json"
@@ -95,7 +95,7 @@ def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: 
     if path.exists():
         return read_plan(journal.folder)
     material = scan(sources, settings, labels, journal, progress)
-    _tell_scan(material, progress)
+    progress.line(scan_line(material))
     if settings.strict and any(not rejection.warning for rejection in material.rejections):
         write_text(journal.folder / "rejected.jsonl", rejection_lines(material.rejections, warning=False))
         raise rejected_error(material.rejections)
@@ -103,7 +103,8 @@ def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: 
     test_images, test_clips = lists
     plan = make_plan(material, settings, test_images=test_images, test_clips=test_clips)
     written = _write_down(plan, material, settings)
-    _tell_plan(written, progress)
+    for line in plan_lines(written.base, written.shortages):
+        progress.line(line)
     if not any(written.base.values()):
         raise DataError("nothing-to-build", settings.out, "no image and clip of one category can be paired; see the lines above, and --min-area, --clip-uses")
     _check_space(written, settings)
@@ -159,21 +160,6 @@ def _render_job(job: tuple[str, Sample], studio: Studio) -> Receipt:
     variant, sample = job
     home = studio.out / "variants" / variant if variant else studio.out
     return render_sample(sample, replace(studio, out=home))
-
-
-def _tell_scan(material: Material, progress: Progress) -> None:
-    reasons = Counter((rejection.kind, rejection.reason) for rejection in material.rejections if not rejection.warning)
-    told = ", ".join(f"{count} {reason}" for (_, reason), count in sorted(reasons.items()))
-    progress.line(f"scan     {len(material.candidates)} images and {len(material.clips)} clips are usable" + (f"; rejected: {told}" if told else ""))
-
-
-def _tell_plan(written: Written, progress: Progress) -> None:
-    for setting, samples in written.base.items():
-        splits = Counter(sample.split for sample in samples)
-        told = ", ".join(f"{splits[split]} {split}" for split in ("train", "val", "test") if splits[split])
-        progress.line(f"plan     {setting}: {len(samples)} samples ({told or 'none'}), {sum(len(s.sources) for s in samples)} sources")
-    for line in written.shortages:
-        progress.line(f"missing  {line}")
 
 
 def _check_space(written: Written, settings: Settings) -> None:

@@ -285,10 +285,10 @@ CATEGORIES = {
         line 12 60,58 64,94
         line 6 36,95 27,96
         line 6 64,95 73,96
-        mark oval 46,10 1.3,1.5
-        mark oval 54,10 1.3,1.5
-        mark line 1.3 46,15 54,15
-        mark line 1.6 50,20 50,56
+        mark oval 46,10 1.3,1.6
+        mark oval 54,10 1.3,1.6
+        mark line 1.2 46,15 50,16.5 54,15
+        mark line 1.6 50,22 50,56
         mark line 2.4 33,57 67,57""",
     "female": """
         blob 50,0 61,4 64,16 68,32 60,32 40,32 32,32 36,16 39,4
@@ -297,7 +297,10 @@ CATEGORIES = {
         line 5.5 58,28 72,38 78,52
         line 6 43,80 42,96 37,97
         line 6 57,80 58,96 63,97
-        mark oval 50,12 7.5,9
+        mark line 1.4 41,26 42,12 50,8 58,12 59,26
+        mark oval 46.5,14 1.3,1.6
+        mark oval 53.5,14 1.3,1.6
+        mark line 1.2 47,19 50,20.5 53,19
         mark line 2.4 39,43 61,43
         mark line 1.6 26,72 74,72""",
     "baby": """
@@ -384,13 +387,40 @@ OTHERS = {
 
 # Neither COCO's nor annotated; ``post`` and ``lamp`` are narrow and split what stands behind them.
 CLUTTER = {
-    "tree": "poly 44,52 56,52 58,98 42,98\nblob 50,2 70,10 80,28 74,46 58,56 40,56 24,46 20,28 30,10\nmark oval 40,28 5,5\nmark oval 58,22 5,5\nmark oval 56,42 5,5",
-    "fir": "poly 45,80 55,80 55,98 45,98\npoly 50,0 70,32 30,32\npoly 50,18 78,60 22,60\npoly 50,42 86,84 14,84",
-    "bush": "oval 28,70 24,24\noval 52,56 28,28\noval 76,70 22,24\npoly 8,72 94,72 90,92 12,92\nmark oval 40,60 4,4\nmark oval 60,74 4,4",
-    "rock": "blob 4,88 12,62 34,44 60,48 86,64 96,88 50,92\nmark line 2 34,56 46,66 42,78",
-    "mushroom": "blob 50,10 80,26 94,54 50,60 6,54 20,26\npoly 40,56 60,56 64,94 36,94\nmark oval 36,34 7,6\nmark oval 62,38 8,7",
-    "post": "line 7 50,2 50,98\nmark line 2 47,14 53,14",
-    "lamp": "line 5 50,20 50,98\npoly 38,2 62,2 56,22 44,22\nline 8 42,97 58,97\nmark oval 50,12 5,5",
+    "tree": """
+        poly 44,52 56,52 58,98 42,98
+        blob 50,2 70,10 80,28 74,46 58,56 40,56 24,46 20,28 30,10
+        mark oval 40,28 5,5
+        mark oval 58,22 5,5
+        mark oval 56,42 5,5""",
+    "fir": """
+        poly 45,80 55,80 55,98 45,98
+        poly 50,0 70,32 30,32
+        poly 50,18 78,60 22,60
+        poly 50,42 86,84 14,84""",
+    "bush": """
+        oval 28,70 24,24
+        oval 52,56 28,28
+        oval 76,70 22,24
+        poly 8,72 94,72 90,92 12,92
+        mark oval 40,60 4,4
+        mark oval 60,74 4,4""",
+    "rock": """
+        blob 4,88 12,62 34,44 60,48 86,64 96,88 50,92
+        mark line 2 34,56 46,66 42,78""",
+    "mushroom": """
+        blob 50,10 80,26 94,54 50,60 6,54 20,26
+        poly 40,56 60,56 64,94 36,94
+        mark oval 36,34 7,6
+        mark oval 62,38 8,7""",
+    "post": """
+        line 7 50,2 50,98
+        mark line 2 47,14 53,14""",
+    "lamp": """
+        line 5 50,20 50,98
+        poly 38,2 62,2 56,22 44,22
+        line 8 42,97 58,97
+        mark oval 50,12 5,5""",
 }
 
 

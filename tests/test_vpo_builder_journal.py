@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evaluators.errors import DataError
+from vpo_builder.journal import WORK, Journal, read_journal
+
+
+def reason(folder: Path, build: str = "a") -> str:
+    with pytest.raises(DataError) as caught:
+        Journal(folder, build)
+    return caught.value.reason
+
+
+def test_what_was_recorded_is_known_to_the_next_run(tmp_path: Path) -> None:
+    with Journal(tmp_path / "out", "a") as journal:
+        journal.record("clips", "x", {"peak": 0.5})
+    with Journal(tmp_path / "out", "a") as journal:
+        assert journal.done("clips") == {"x": {"peak": 0.5}} and journal.done("images") == {}
+
+
+def test_a_line_cut_off_by_a_kill_is_forgotten(tmp_path: Path) -> None:
+    with Journal(tmp_path, "a") as journal:
+        journal.record("clips", "x", 1)
+    with open(tmp_path / WORK / "journal.jsonl", "ab") as stream:
+        stream.write(b'{"kind": "clips", "key": "y", "val')
+    with Journal(tmp_path, "a") as journal:
+        assert journal.done("clips") == {"x": 1}
+        journal.record("clips", "z", 2)
+    assert read_journal(tmp_path) == {"clips": {"x": 1, "z": 2}}
+
+
+def test_names_that_are_no_unicode_survive(tmp_path: Path) -> None:
+    name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
+    with Journal(tmp_path, "a") as journal:
+        journal.record("clips", name, name)
+    with Journal(tmp_path, "a") as journal:
+        assert journal.done("clips") == {name: name}
+
+
+def test_a_second_build_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+    with Journal(tmp_path, "a"):
+        assert reason(tmp_path) == "busy"
+    with Journal(tmp_path, "a"):
+        pass
+
+
+def test_an_unfinished_build_with_other_settings_is_refused(tmp_path: Path) -> None:
+    with Journal(tmp_path, "a"):
+        pass
+    assert reason(tmp_path, "b") == "other-build"
+
+
+def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert reason(tmp_path) == "not-empty"
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_complete_build_leaves_no_work_folder(tmp_path: Path) -> None:
+    with Journal(tmp_path, "a") as journal:
+        journal.record("clips", "x", 1)
+        journal.close_complete()
+    assert list(tmp_path.iterdir()) == []

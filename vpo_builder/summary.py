@@ -1,0 +1,35 @@
+"""What a build found and planned, in lines for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from evaluators.dataset import Sample
+
+from .material import Material
+
+
+def scan_line(material: Material) -> str:
+    """Usable images and clips, and rejected items by reason."""
+    reasons = Counter(rejection.reason for rejection in material.rejections if not rejection.warning)
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    return f"scan     {len(material.candidates)} images and {len(material.clips)} clips are usable" + (f"; rejected: {told}" if told else "")
+
+
+def plan_lines(samples: Mapping[str, Sequence[Sample]], shortages: Sequence[str]) -> list[str]:
+    """Samples per setting and split, class balance, and what the material can't satisfy."""
+    lines = []
+    for setting, rows in samples.items():
+        splits = Counter(sample.split for sample in rows)
+        told = ", ".join(f"{splits[split]} {split}" for split in ("train", "val", "test") if splits[split])
+        sources = Counter(source.instance.category for sample in rows for source in sample.sources)
+        lines.append(f"plan     {setting}: {len(rows)} samples ({told or 'none'}), {sum(sources.values())} sources of {len(sources)} categories{_imbalance(sources)}")
+    return lines + [f"missing  {line}" for line in shortages]
+
+
+def _imbalance(sources: Counter[str]) -> str:
+    if not sources:
+        return ""
+    (most, high), *_, (least, low) = [*sources.most_common(), *sources.most_common()[-1:]]
+    return f", imbalance {high / low:.1f} ({most} {high}, {least} {low})"
