@@ -15,7 +15,7 @@ from .stats import SPLITS, Stats
 CONFIG = "config.toml"
 FIGURE = "classes.svg"
 # settings that hold paths of the builder's machine: only the last part is told
-PATHS = ("coco_json", "coco_images", "captions", "person_labels", "clips", "clip_dir", "labels", "more_labels", "exclude", "test_images", "test_clips", "config")
+PATHS = ("coco_json", "coco_images", "captions", "person_labels", "clips", "clip_dir", "labels", "more_labels", "exclude", "test_images", "test_clips")
 SETTING_RULES = {
     "ss": "one instance of one category sounds, and the image shows no other of that category",
     "ms": "one to five categories sound, none of them is seen twice",
@@ -101,7 +101,7 @@ def _shown(name: str, value: Any) -> str:
     """A value of the configuration, of a path only its last part."""
     if isinstance(value, list | tuple):
         return ", ".join(_shown(name, item) for item in value)
-    return _cell(PureWindowsPath(str(value)).name if name in PATHS else str(value)).replace("`", "'")
+    return (PureWindowsPath(str(value)).name if name in PATHS else str(value)).replace("`", "'")
 
 
 def _loading(info: DatasetInfo) -> str:
@@ -187,7 +187,7 @@ def _again(info: DatasetInfo, config: Mapping[str, Any]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, the others too, as they mix words and numbers."""
+    """A Markdown table; cells are escaped, heads are ours."""
     lines = [head, ["---"] * len(head), *([_cell(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
