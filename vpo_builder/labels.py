@@ -11,6 +11,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from io import StringIO
 from pathlib import Path
 
 from evaluators.categories import VOID, Category, CategoryTable, vpo_categories
@@ -92,7 +93,7 @@ def read_rows(path: Path | str, columns: Sequence[str]) -> Iterator[tuple[int, d
 
 def _rows(text: str, where: str, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     first = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(), delimiter=";" if first.count(";") > first.count(",") else ",")
+    reader = csv.reader(StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
         missing = [name for name in columns if name not in header]
