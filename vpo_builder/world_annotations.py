@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .segmentation import encode_mask
 from .world_scenes import PERSONS, Scene, Seen
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Row = dict[str, Any]
+Corner = tuple[int, int]  # x, y
 
 # COCO's 80 categories: id and name, under the name of their group.
 _CATEGORIES = """
@@ -88,7 +90,7 @@ def segmentation(thing: Seen, number: int) -> Any:
         return {"counts": run_lengths(thing.mask), "size": [height, width]}
     loops = outlines(thing.mask)
     if number % 10 == 7 or any(_signed_area(loop) < 0 for loop in loops):
-        return {"counts": compress(run_lengths(thing.mask)), "size": [height, width]}
+        return {"counts": encode_mask(thing.mask), "size": [height, width]}
     return [[coordinate for corner in loop for coordinate in corner] for loop in loops]
 
 
@@ -106,25 +108,7 @@ def run_lengths(mask: Mask) -> list[int]:
     return [int(length) for length in np.diff(edges)]
 
 
-def compress(lengths: list[int]) -> str:
-    """COCO's text form of run lengths.
-
-    From the fourth on, each is stored as the difference to the one two before; a number is cut into groups of five
-    bits, the lowest first, with a sixth bit that says whether more follow, and 48 is added to make a letter of it.
-    """
-    letters = []
-    for index, length in enumerate(lengths):
-        value = length - lengths[index - 2] if index > 2 else length
-        more = True
-        while more:
-            group = value & 31
-            value >>= 5
-            more = value != (-1 if group & 16 else 0)
-            letters.append(chr(48 + group + 32 * more))
-    return "".join(letters)
-
-
-def outlines(mask: Mask) -> list[list[tuple[int, int]]]:
+def outlines(mask: Mask) -> list[list[Corner]]:
     """Closed outlines of a mask along the edges of its pixels, as corners x, y.
 
     Outer borders have a positive area by the shoelace formula, holes a negative one. Pixels that touch only at a
@@ -133,19 +117,41 @@ def outlines(mask: Mask) -> list[list[tuple[int, int]]]:
     onward = _edges(mask)
     loops = []
     while onward:
-        start = next(iter(onward))
-        loop, point, heading = [], start, onward[start][0]
-        while True:
+        start = point = next(iter(onward))  # the highest, then leftmost corner that is left: always a corner of one pixel
+        loop: list[Corner] = []
+        heading = (0, 0)
+        while not loop or point != start:
             ways = onward[point]
-            way = heading if len(ways) == 1 else _right_turn(heading, ways)
-            way = ways[0] if len(ways) == 1 else way
-            if not loop or way != heading:
+            right = (-heading[1], heading[0])
+            way = right if right in ways else ways[0]
+            if way != heading:
                 loop.append(point)
             ways.remove(way)
             if not ways:
                 del onward[point]
             point, heading = (point[0] + way[0], point[1] + way[1]), way
-            if point == start:
-                break
         loops.append(loop)
     return loops
+
+
+def _edges(mask: Mask) -> dict[Corner, list[Corner]]:
+    """The steps along pixel edges that have the mask on their right, by where they start; from the top, then left."""
+    padded = np.pad(mask, 1)
+    steps = []
+    for way, (down, right), (row, column) in (
+        ((1, 0), (-1, 0), (0, 0)),  # along the top of a pixel with nothing above it
+        ((0, 1), (0, 1), (0, 1)),  # down its right side
+        ((-1, 0), (1, 0), (1, 1)),  # back along its bottom
+        ((0, -1), (0, -1), (1, 0)),  # up its left side
+    ):
+        bare = mask & ~padded[1 + down : 1 + down + mask.shape[0], 1 + right : 1 + right + mask.shape[1]]
+        rows, columns = np.nonzero(bare)
+        steps += [(y, x, way) for y, x in zip((rows + row).tolist(), (columns + column).tolist(), strict=True)]
+    onward: dict[Corner, list[Corner]] = {}
+    for y, x, way in sorted(steps):
+        onward.setdefault((x, y), []).append(way)
+    return onward
+
+
+def _signed_area(loop: list[Corner]) -> float:
+    return sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(loop, loop[1:] + loop[:1], strict=True)) / 2

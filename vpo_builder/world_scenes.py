@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .draws import generator
-from .world_painting import Pixels, Place, Placed, draw_background, draw_thing, draw_shadow, extent
-from .world_silhouettes import CATEGORIES, OTHERS
+from .world_painting import Pixels, Place, Placed, draw_background, draw_shadow, draw_thing, extent
+from .world_silhouettes import shape_names
 
+CATEGORIES, OTHERS = shape_names("category"), shape_names("other")
 PERSONS = ("male", "female", "baby")
 FLYING = ("airplane", "bird", "kite", "sports ball")
 HERDS = ("bird", "car", "cow", "elephant", "female", "horse", "male", "sheep", "zebra")
@@ -54,7 +55,7 @@ class Cast:
 def choose_cast(seed: int, number: int) -> Cast:
     """The cast of image ``number`` (from 0)."""
     rng = generator(seed, "world cast", number)
-    order = generator(seed, "world stars", number // len(CATEGORIES)).permutation(sorted(CATEGORIES))
+    order = generator(seed, "world stars", number // len(CATEGORIES)).permutation(CATEGORIES)
     star = str(order[number % len(CATEGORIES)])
     plan = PLANS[number % len(PLANS)]
     if plan == "one":
@@ -67,17 +68,17 @@ def choose_cast(seed: int, number: int) -> Cast:
     if plan == "mixed":
         repeated = next(name for name in names if name not in PERSONS)
         names += [repeated] * int(rng.integers(1, 3))
-    absent = [name for name in sorted(CATEGORIES) if name not in names and name not in PERSONS]
+    absent = [name for name in CATEGORIES if name not in names and name not in PERSONS]
     tiny = (str(rng.choice(absent)),) if rng.random() < 0.07 else ()
     herd = (str(rng.choice(HERDS)),) if plan in ("pair", "mixed") and rng.random() < 0.14 else ()
-    others = rng.permutation(sorted(OTHERS))[: rng.choice(3, p=(0.45, 0.35, 0.2))]
+    others = rng.permutation(OTHERS)[: rng.choice(3, p=(0.45, 0.35, 0.2))]
     return Cast(tuple(names), tiny, herd, tuple(map(str, others)))
 
 
 def _company(rng: np.random.Generator, star: str, count: int) -> list[str]:
     """Other categories, each once, at most one person in all."""
     names: list[str] = []
-    for name in map(str, rng.permutation(sorted(CATEGORIES))):
+    for name in map(str, rng.permutation(CATEGORIES)):
         persons = sum(other in PERSONS for other in (star, *names))
         if len(names) < count and name != star and not (name in PERSONS and persons):
             names.append(name)

@@ -42,13 +42,13 @@ def voice(pitch: Array, tilt: float) -> Array:
     """A harmonic tone that follows ``pitch`` (Hz); harmonic k has the amplitude k**-tilt, none passes 3.8 kHz."""
     harmonics = np.arange(1, max(1, min(48, int(TOP / max(40.0, pitch.max())))) + 1)
     grid = np.arange(2049) / 2048
-    wave = (harmonics**-tilt) @ np.cos(2 * np.pi * np.outer(harmonics, grid))
+    wave = (1.0 / harmonics**tilt) @ np.cos(2 * np.pi * np.outer(harmonics, grid))
     return np.asarray(np.interp(np.cumsum(pitch) / SAMPLE_RATE % 1.0, grid, wave))
 
 
 def shape(signal: Array, gain: Curve) -> Array:
     """Filter a signal by a gain that is a function of frequency (Hz)."""
-    frequencies = np.fft.rfftfreq(LENGTH, 1 / SAMPLE_RATE)
+    frequencies = np.asarray(np.fft.rfftfreq(LENGTH, 1 / SAMPLE_RATE), dtype=np.float64)
     return np.asarray(np.fft.irfft(np.fft.rfft(signal) * gain(frequencies), LENGTH))
 
 
@@ -202,7 +202,7 @@ def _airplane(rng: np.random.Generator, label: str) -> Array:
     nearness = 0.35 + 1 / (1 + ((moments() - passing) / 2.5) ** 2)
     whine = voice(rng.uniform(750, 950) * (1 + speed * np.tanh((passing - moments()) / 1.2)), 1.5)
     roar = shape(rng.normal(0, 1, LENGTH), lambda f: band(90, 420)(f) + 0.12 * band(400, 2000)(f))
-    return (roar / roar.std() + 0.25 * whine / whine.std()) * nearness
+    return np.asarray((roar / roar.std() + 0.25 * whine / whine.std()) * nearness)
 
 
 def _bus(rng: np.random.Generator, label: str) -> Array:
