@@ -85,7 +85,7 @@ def test_every_image_loads_and_the_console_stays_empty(opened: Any) -> None:
     opened.execute_script("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
     assert _wait(opened, "[...document.images].every(image => image.complete)")
     widths = opened.execute_script("return [...document.images].map(image => image.naturalWidth)")
-    assert widths == [320] * 12  # six photos and six overlays
+    assert widths == [320, 640] * 6  # photo and overlay of each
     assert opened.get_log("browser") == []
 
 

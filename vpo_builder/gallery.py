@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from evaluators.dataset import MANIFEST, DatasetInfo, Sample, read_manifest
-from evaluators.files import atomic_write, write_text
+from evaluators.files import atomic_write, inside, write_text
 
 from . import gallery_page, preview
 from .gallery_page import Card, Sound
@@ -69,7 +69,7 @@ def _places(numbers: Iterable[int], group: Callable[[int], Hashable]) -> dict[in
 def _read_variants(folder: Path, info: DatasetInfo, ids: set[str]) -> dict[str, dict[str, Sample]]:
     """Samples of each variant by id, only those wanted."""
     return {
-        name: {sample.id: sample for sample in read_manifest(folder / "variants" / name / MANIFEST) if sample.id in ids} for name in info.variants
+        name: {sample.id: sample for sample in read_manifest(inside(folder, f"variants/{name}") / MANIFEST) if sample.id in ids} for name in info.variants
     }
 
 
@@ -97,6 +97,9 @@ def _sound(base: Path, folder: Path, number: int, sample: Sample) -> Sound:
 
 def _middle(instances: LabelMap, index: int) -> tuple[float, float]:
     """Mean column and row of an instance as shares of width and height; the image's middle where it isn't to be seen."""
-    rows, columns = np.nonzero(instances == index)
-    height, width = instances.shape
-    return ((columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height) if len(rows) else (0.5, 0.5)
+    region = instances == index
+    area = int(region.sum())
+    if not area:
+        return 0.5, 0.5
+    x, y = (float(np.dot(region.sum(axis=axis), np.arange(region.shape[1 - axis]) + 0.5)) / area for axis in (0, 1))
+    return x / region.shape[1], y / region.shape[0]

@@ -19,7 +19,7 @@ from .overlay import SOURCE_COLOURS
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
 HALF = 20  # height of half a waveform, in drawing units
 _DIGITS = "0123456789abcdefghijk"  # one per height 0..HALF
-_PIN = 4.5  # percent of the image's width that a pin takes
+_PIN = 5.0  # percent of the image's width that a pin takes
 
 Envelope = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -188,16 +188,16 @@ def _rail(sample: Sample, size: str) -> str:
     lanes: list[float] = []  # where the last pin of each lane stands
     pins = []
     for number, source in sorted(enumerate(sample.sources), key=lambda item: item[1].position):
-        x = 100 * min(max(source.position, 0.0), 1.0)
+        x = min(max(100 * source.position, _PIN / 2), 100 - _PIN / 2)
         lane = next((n for n, last in enumerate(lanes) if x - last > _PIN), len(lanes))
         lanes[lane : lane + 1] = [x]
         title = f"<title>{_text(source.instance.category)} at {source.position:.3f}</title>"
-        pins.append(f'<g>{title}{_mark(number, f"{x:.1f}%", str(15 + 19 * lane))}</g>')
-    height = 26 + 19 * max(0, len(lanes) - 1)
-    ticks = "".join(f'<line x1="{x}%" x2="{x}%" y1="0" y2="4"/>' for x in (0, 25, 50, 75, 100))
+        pins.append(f'<g>{title}{_mark(number, f"{x:.1f}%", str(12 + 20 * lane))}</g>')
+    height = 24 + 20 * max(0, len(lanes) - 1)
+    ticks = "".join(f'<line x1="{x}%" x2="{x}%" y1="8" y2="16"/>' for x in (0, 25, 50, 75, 100))
     return (
         f'<div class="place {size}"><svg class="rail" height="{height}" role="img" aria-label="Where each source is heard">'
-        f'<line x1="0" x2="100%" y1="0.5" y2="0.5"/>{ticks}{"".join(pins)}</svg></div>'
+        f'<line x1="0" x2="100%" y1="12" y2="12"/>{ticks}{"".join(pins)}</svg></div>'
     )
 
 

@@ -19,10 +19,11 @@ BoolMap = np.ndarray[Any, np.dtype[np.bool_]]
 Points = np.ndarray[Any, np.dtype[np.float64]]
 
 SOURCE_COLOURS = ("#f2545b", "#18b7a6", "#f5a524", "#8b7cf6", "#3fa7ff", "#e86fc1", "#8fc93a", "#c08552")  # by place in Sample.sources, then again
-LONGEST_SIDE = 1024  # pixels of an overlay
-FILL = 0.42  # opacity
+FINE = 2  # drawn this much larger than the mask: smooth edges
+LONGEST_SIDE = 800  # pixels of a mask; longer ones are reduced first
+FILL = 0.38  # opacity
 DASH = 7  # pixels on, pixels off
-_FINE = 2  # drawn this much larger, then reduced: smooth edges
+_SHADE, _WHITE, _PALE, _OUTLINES, _FILLS = 1, 2, 3, 4, 4 + len(SOURCE_COLOURS)  # palette indices
 
 
 def source_colour(number: int) -> str:
@@ -36,28 +37,37 @@ def read_maps(folder: Path, sample: Sample) -> tuple[LabelMap, LabelMap]:
 
 
 def draw_overlay(sample: Sample, mask: LabelMap, instances: LabelMap) -> Image.Image:
-    """RGBA picture to lay over the image, at most :data:`LONGEST_SIDE` pixels long.
+    """Palette picture with transparency to lay over the image, twice its size or less.
 
     Sounding instances are filled and outlined in their colour, silent ones have a dashed white outline,
     ignored regions (255 in ``mask``) are hatched; everything else is transparent.
     """
     mask, instances = _reduced(mask), _reduced(instances)
-    regions = [(instances == source.instance.index, source_colour(number)) for number, source in enumerate(sample.sources)]
-    flat = _fills(regions, mask == VOID)
-    canvas = flat.resize((flat.width * _FINE, flat.height * _FINE), Image.Resampling.NEAREST)
+    regions = [(instances == source.instance.index, number % len(SOURCE_COLOURS)) for number, source in enumerate(sample.sources)]
+    canvas = Image.fromarray(np.repeat(np.repeat(_fills(regions, mask == VOID), FINE, 0), FINE, 1))
     draw = ImageDraw.Draw(canvas)
     for outline in outlines(mask == VOID):
-        _line(draw, outline, "#ffffffa0", 1)
+        _line(draw, outline, _PALE, 1)
     for silent in sample.silent:
         for outline in outlines(instances == silent.index):
-            _line(draw, outline, "#00000080", 3)
+            _line(draw, outline, _SHADE, 3)
             for dash in dashes(outline):
-                _line(draw, dash, "#ffffff", 2)
+                _line(draw, dash, _WHITE, 2)
     for region, colour in regions:
         for outline in outlines(region):
-            _line(draw, outline, "#00000060", 4)
-            _line(draw, outline, colour, 2)
-    return canvas.reduce(_FINE)
+            _line(draw, outline, _SHADE, 4)
+            _line(draw, outline, _OUTLINES + colour, 2)
+    canvas.putpalette(_palette(), "RGBA")
+    return canvas
+
+
+def _palette() -> bytes:
+    """Red, green, blue, opacity by index: nothing, shade, white, pale, then each source colour as outline and as fill."""
+    entries = [(0, 0, 0, 0), (0, 0, 0, 100), (255, 255, 255, 255), (255, 255, 255, 170)]
+    colours = [bytes.fromhex(colour[1:]) for colour in SOURCE_COLOURS]
+    entries += [(*colour, 255) for colour in colours]
+    entries += [(*colour, round(255 * FILL)) for colour in colours]
+    return bytes(value for entry in entries for value in entry)
 
 
 def _reduced(labels: LabelMap) -> LabelMap:
@@ -70,19 +80,20 @@ def _reduced(labels: LabelMap) -> LabelMap:
     return np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
 
 
-def _fills(regions: Sequence[tuple[BoolMap, str]], ignored: BoolMap) -> Image.Image:
+def _fills(regions: Sequence[tuple[BoolMap, int]], ignored: BoolMap) -> LabelMap:
+    """Palette indices, one a pixel, before outlines."""
     height, width = ignored.shape
-    rows, columns = np.arange(height)[:, None], np.arange(width)
-    pixels = np.zeros((*ignored.shape, 4), np.uint8)
-    pixels[ignored] = (0, 0, 0, 70)
-    pixels[ignored & ((rows + columns) % 10 < 2)] = (255, 255, 255, 170)
+    indices = np.zeros((height, width), np.uint8)
+    if ignored.any():
+        stripes = (np.arange(height)[:, None] + np.arange(width)) % 10 < 2
+        indices[ignored] = np.where(stripes, _PALE, _SHADE)[ignored]
     for region, colour in regions:
-        pixels[region] = (*bytes.fromhex(colour[1:]), round(255 * FILL))
-    return Image.fromarray(pixels)
+        indices[region] = _FILLS + colour
+    return indices
 
 
-def _line(draw: ImageDraw.ImageDraw, points: Points, colour: str, width: int) -> None:
-    draw.line([(x * _FINE, y * _FINE) for x, y in points.tolist()], fill=colour, width=width * _FINE, joint="curve")
+def _line(draw: ImageDraw.ImageDraw, points: Points, index: int, width: int) -> None:
+    draw.line((points * FINE).ravel().tolist(), fill=index, width=width * FINE)
 
 
 def outlines(region: BoolMap) -> Iterator[Points]:
@@ -109,6 +120,8 @@ def outlines(region: BoolMap) -> Iterator[Points]:
 
 def _arrows(region: BoolMap) -> dict[tuple[int, int], list[tuple[int, int]]]:
     """Heads of the arrows that start at a pixel corner (x, y)."""
+    left, top, right, bottom = Image.fromarray(region).getbbox() or (0, 0, 0, 0)
+    region = region[top:bottom, left:right]
     step = np.diff(np.pad(region, 1).astype(np.int8), axis=0)[:, 1:-1]  # (height + 1, width): 1 where the inside begins
     side = np.diff(np.pad(region, 1).astype(np.int8), axis=1)[1:-1]  # (height, width + 1)
     arrows: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -119,7 +132,7 @@ def _arrows(region: BoolMap) -> dict[tuple[int, int], list[tuple[int, int]]]:
         (side, 1, (0, 1), (0, 0)),  # left edge: up
     ):
         rows, columns = np.nonzero(edges == value)
-        for x, y in zip(columns.tolist(), rows.tolist(), strict=True):
+        for x, y in zip((columns + left).tolist(), (rows + top).tolist(), strict=True):
             arrows.setdefault((x + tail[0], y + tail[1]), []).append((x + head[0], y + head[1]))
     return arrows
 
