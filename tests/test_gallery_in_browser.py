@@ -106,8 +106,12 @@ def test_a_variant_is_heard_and_seen_in_its_own_place(opened: Any) -> None:
     assert pin() == "85.9%"  # the dog's middle: (240 + 310) / 2 / 320
     opened.execute_script("document.querySelectorAll('.card')[4].querySelector('button[value=mirrored]').click()")
     assert pin() == "14.1%"
-    path = "document.querySelectorAll('.card')[4].querySelector('.sound:not([hidden]) .wave path').getAttribute('d')"
-    assert opened.execute_script(f"return {path}").startswith("M0.5 ")
+    strokes = "[...document.querySelectorAll('.card')[4].querySelectorAll('.sound')].map(s => [...s.querySelectorAll('.wave path')]"
+    strokes += ".map(p => (p.getAttribute('d') || '').match(/v[0-9.]+/g)))"
+    base, mirrored, unseen = opened.execute_script(f"return {strokes}")
+    assert len(base[0]) == 90
+    assert mirrored == base[::-1]  # drawn by the script as Python draws them, left and right exchanged
+    assert unseen == [None, None]
     assert opened.execute_script("return document.querySelectorAll('.card')[4].querySelectorAll('.sound:not([hidden])').length") == 1
 
 

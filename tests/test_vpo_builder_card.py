@@ -32,6 +32,7 @@ def test_counts_licences_and_rejects_are_in_it(toy_dataset: Any) -> None:
     assert "| `image-truncated` | 2 |" in card
     assert "1,502 items were left out" in card
     assert "CC BY 4.0" in card
+    assert "made by the sample world" not in card
     assert "Unraveling Instance Associations" in card
 
 

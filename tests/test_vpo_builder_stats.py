@@ -99,6 +99,15 @@ def test_figure_has_a_bar_for_each_category_and_split_and_the_sum_beside_it(stat
     assert "4 sources, imbalance 2.00" in words
 
 
+def test_the_bars_of_a_category_follow_each_other(toy_dataset: Any) -> None:
+    _, samples, info = toy_dataset
+    dog = replace(samples[4], split="test")
+    svg = ElementTree.fromstring(distribution_svg(compute_stats([samples[4], dog, dog], info)))
+    bars = {bar.get("class"): bar for bar in svg.iter("{http://www.w3.org/2000/svg}rect") if bar.get("rx") is None}
+    assert (bars["train"].get("width"), bars["test"].get("width")) == ("70.00", "140.00")
+    assert float(bars["test"].get("x", 0)) == float(bars["train"].get("x", 0)) + 70
+
+
 def test_figure_escapes_names(toy_dataset: Any) -> None:
     _, samples, info = toy_dataset
     evil = replace(info, name="<script>", categories=((1, "<script>", 1),))

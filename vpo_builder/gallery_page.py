@@ -18,7 +18,7 @@ from .overlay import SOURCE_COLOURS
 # No script, style, image or sound but the files beside the page and in the dataset folder; nothing inline, nothing remote.
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
 HALF = 20  # height of half a waveform, in drawing units
-_DIGITS = "0123456789abcdefghijk"  # one per height 0..HALF
+_DIGITS = "0123456789abcdefghij"  # one per height 0..HALF - 1
 _PIN = 5.0  # percent of the image's width that a pin takes
 
 Envelope = np.ndarray[Any, np.dtype[np.float64]]
@@ -157,7 +157,7 @@ def _colour(number: int) -> str:
 
 def _sound(sound: Sound, size: str, number: int) -> str:
     """Position line, player and waveforms of one sound; those of variants are hidden at first and drawn when asked for."""
-    heights = np.rint(sound.envelope * HALF).astype(int).tolist()
+    heights = np.rint(sound.envelope * (HALF - 1)).astype(int).tolist()
     if number == 0:
         waves = "".join(f'<path class="{side}" d="{_wave(row, middle)}"/>' for side, row, middle in zip("lr", heights, (HALF, 3 * HALF), strict=True))
         coded = ""

@@ -56,7 +56,7 @@ function toggle(sound) {
   else audio.pause();
 }
 
-// Bars of a waveform from one character a column, 0 to k; as gallery_page._wave draws them.
+// Bars of a waveform from one character a column, 0 to j; as gallery_page._wave draws them.
 function wavePath(code, middle) {
   return [...code].map((digit, x) => {
     const height = Math.max(parseInt(digit, 36), 0.5);
