@@ -8,6 +8,7 @@ animals and vehicles look left.
     poly x,y x,y ...       polygon
     oval x,y rx,ry         ellipse
     line w x,y x,y ...     stroke of width w with round ends
+    curve w x,y x,y ...    the same, smooth
 
 A part adds to the silhouette; after ``cut`` it is taken away again; after ``mark`` it is only painted on it.
 """
@@ -47,8 +48,9 @@ def silhouette(name: str) -> tuple[Part, ...]:
     So an object's size can be drawn without telling what the object is.
     """
     parts = [_part(line.split()) for line in _shapes()[name][1]]
-    body = np.concatenate([part.points for part in parts if part.role == "add"])
-    middle = (body.min(axis=0) + body.max(axis=0)) / 2
+    low = np.min([part.points.min(axis=0) - part.width / 2 for part in parts if part.role == "add"], axis=0)
+    high = np.max([part.points.max(axis=0) + part.width / 2 for part in parts if part.role == "add"], axis=0)
+    middle = (low + high) / 2
     scale = _filled_area(parts) ** -0.5
     return tuple(Part(part.role, (part.points - middle) * scale, part.width * scale) for part in parts)
 
@@ -82,16 +84,21 @@ def _shapes() -> dict[str, tuple[str, list[str]]]:
 def _part(words: list[str]) -> Part:
     role = words.pop(0) if words[0] in ("cut", "mark") else "add"
     kind = words.pop(0)
-    width = float(words.pop(0)) if kind == "line" else 0.0
+    width = float(words.pop(0)) if kind in ("line", "curve") else 0.0
     points = np.array([[float(number) for number in word.split(",")] for word in words])
     if kind == "oval":
         angles = np.arange(48) * (2 * np.pi / 48)
         points = points[0] + points[1] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return Part(role, _smooth(points) if kind == "blob" else points, width)
+    elif kind == "blob":
+        points = _smooth(points)
+    elif kind == "curve":
+        ends = 2 * points[[0]] - points[[1]], 2 * points[[-1]] - points[[-2]]
+        points = _smooth(np.concatenate([ends[0], points, ends[1]]))[8 : 8 * len(points) + 1]
+    return Part(role, points, width)
 
 
 def _smooth(points: Points, steps: int = 8) -> Points:
-    """A closed Catmull-Rom curve through the points."""
+    """A closed Catmull-Rom curve through the points, in ``steps`` straight pieces from each to the next."""
     before, start, end, after = (np.roll(points, shift, axis=0)[:, None] for shift in (1, 0, -1, -2))
     t = (np.arange(steps) / steps)[None, :, None]
     curve = start + t / 2 * (end - before + t * (2 * before - 5 * start + 4 * end - after + t * (3 * (start - end) + after - before)))
