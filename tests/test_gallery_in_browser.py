@@ -94,8 +94,10 @@ def test_a_sample_plays_and_only_one_at_a_time(opened: Any) -> None:
     plays[0].click()
     assert _wait(opened, "document.querySelectorAll('audio')[0].currentTime > 0.1")
     plays[1].click()
-    assert _wait(opened, "[...document.querySelectorAll('audio')].filter(audio => !audio.paused).length === 1")
-    assert opened.execute_script("return document.querySelectorAll('audio')[0].paused")
+    second = "document.querySelectorAll('.card')[1].querySelector('audio')"
+    assert _wait(opened, f"{second}.currentTime > 0.1")
+    assert opened.execute_script("return [...document.querySelectorAll('audio')].filter(audio => !audio.paused).length") == 1
+    assert not opened.execute_script("return document.querySelectorAll('audio')[0].ended")  # it was stopped
     assert opened.execute_script("return Math.abs(document.querySelectorAll('audio')[0].duration - 3) < 0.01")
 
 

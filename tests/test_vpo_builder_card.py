@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ def test_the_sample_world_names_no_collection_it_did_not_use(toy_dataset: Any) -
     card = _card(toy_dataset, Settings().content())
     assert "Clips of VGGSound" not in card
     assert "made by the sample world" in card
+
+
+def test_variants_are_named(toy_dataset: Any) -> None:
+    folder, samples, info = toy_dataset
+    assert "`variants/`: mirrored, silence." in _card((folder, samples, replace(info, variants=("mirrored", "silence"))))
+    assert "variants/" not in _card(toy_dataset)
 
 
 def test_hostile_names_stay_in_their_cell(toy_dataset: Any) -> None:

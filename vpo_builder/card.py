@@ -55,14 +55,18 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 
 def _what(info: DatasetInfo, stats: Stats) -> str:
-    sound = {
-        "reference": "The clips are mono; a loader pans each by its position and adds them up.",
-        "render": "Stereo mixtures, and the stems that they are the sum of, are part of the dataset.",
-    }.get(info.audio, "")
+    if info.audio == "render":
+        sound = "Stereo mixtures, and the stems that they are the sum of, are part of the dataset. "
+    elif info.layout == "avss":
+        sound = "Stereo mixtures are part of the dataset. "
+    else:
+        sound = "The clips are mono; a loader pans each by its position and adds them up. "
+    if info.variants:
+        sound += f"Variants of the same samples, to see whether a model listens, are in `variants/`: {_cell(', '.join(info.variants))}. "
     return (
         f"{stats['samples']:,} samples for audio-visual segmentation: an image, the sound of some of the objects in it, and a mask of those objects. "
         f"Images and masks are COCO's; each sounding object is paired with a clip of the same category and heard where its mask is, "
-        f"from left (0) to right (1). {sound} "
+        f"from left (0) to right (1). {sound}"
         f"Made with `vpo build` of avskit {_cell(info.version)} after the recipe of the VPO benchmarks (Chen et al., CVPR 2024). "
         f"It uses {stats['images']:,} images and {stats['clips']:,} clips of {stats['videos']:,} videos. "
         "`gallery/index.html`, where it was written, shows and plays samples."
