@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -212,8 +212,9 @@ def _frames(frame: Any) -> Wave:
     array = array.T if frame.format.is_planar else array.reshape(-1, frame.layout.nb_channels)
     if array.dtype.kind == "f":
         return np.asarray(array, np.float32)
-    middle = 128 if array.dtype == np.uint8 else 0
-    return (array.astype(np.float32) - np.float32(middle)) * np.float32(2.0 ** (1 - 8 * array.dtype.itemsize))
+    unit, middle = 2.0 ** (1 - 8 * array.dtype.itemsize), 128 if array.dtype == np.uint8 else 0
+    wave: Wave = (array.astype(np.float32) - np.float32(middle)) * np.float32(unit)
+    return wave
 
 
 def _downmixed(frames: Wave) -> Wave:
@@ -231,8 +232,7 @@ def _downmixed(frames: Wave) -> Wave:
 def _at_rate(decoded: _Decoded, sample_rate: int) -> Wave:
     if decoded.sample_rate == sample_rate:
         return decoded.mono
-    resampled: Wave = np.asarray(soxr.resample(decoded.mono, decoded.sample_rate, sample_rate, quality="HQ"), np.float32)
-    return resampled
+    return cast(Wave, soxr.resample(decoded.mono, decoded.sample_rate, sample_rate, quality="HQ"))
 
 
 def _source_warnings(record: ClipRecord, decoded: _Decoded) -> Iterator[Rejection]:

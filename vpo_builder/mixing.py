@@ -70,7 +70,7 @@ def mixture(stems: Sequence[Wave]) -> tuple[list[Pcm], Pcm, float]:
         total += wave
     highest = max(_peak(wave) for wave in (*stems, total))
     gain = PEAK / highest if highest > PEAK else 1.0
-    parts = [np.ascontiguousarray(to_pcm16(wave, gain).T) for wave in stems]  # (2, samples) -> (samples, 2)
+    parts: list[Pcm] = [np.stack(tuple(to_pcm16(wave, gain)), axis=1) for wave in stems]  # (2, samples) -> (samples, 2)
     mixed = parts[0].copy()
     for part in parts[1:]:
         mixed += part
