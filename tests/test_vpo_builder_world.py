@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from evaluators.errors import DataError
-from vpo_builder.world import World, clip_row, vggsound_labels, write_world
+from vpo_builder.world import World, clip_row, encode_clip, vggsound_labels, write_world
 
 IMAGES, CLIPS = 20, 2
 
@@ -115,10 +116,20 @@ def test_clips_of_a_category_are_spread_over_labels_videos_and_splits() -> None:
 
 def test_some_videos_begin_with_a_dash_and_some_clips_are_flac_or_stereo() -> None:
     rows = [clip_row(0, category, labels, number) for category, labels in vggsound_labels().items() for number in range(12)]
+    assert all(row.video_id[0] in "-_" for row in rows if row.number == 5)
     assert {"-", "_"} <= {row.video_id[0] for row in rows}
     forms = [row.form for row in rows]
     assert 10 < forms.count("flac") < 60
     assert 2 < forms.count("stereo") < 20
+
+
+@pytest.mark.parametrize(("form", "rate", "channels"), [("wav", 16_000, 1), ("flac", 16_000, 1), ("stereo", 44_100, 2)])
+def test_a_clip_in_each_form_is_the_same_sound(form: str, rate: int, channels: int) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(160_000) / 16_000)
+    samples, found = soundfile.read(io.BytesIO(encode_clip(tone, form)), always_2d=True)
+    assert (found, samples.shape) == (rate, (10 * rate, channels))
+    assert np.abs(samples[:-8, 0] - 0.5 * np.sin(2 * np.pi * 440 * np.arange(10 * rate - 8) / rate)).max() < 0.003
+    assert np.allclose(samples[:, -1], samples[:, 0] * (0.7 if channels == 2 else 1), atol=1e-4)
 
 
 def test_a_larger_world_begins_with_the_smaller_one(world: World, tmp_path: Path) -> None:

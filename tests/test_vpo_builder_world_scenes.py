@@ -100,7 +100,7 @@ def test_outline_of_a_pixel_a_bar_and_a_ring() -> None:
 
 
 def test_run_lengths_count_down_the_columns_and_begin_with_zeros() -> None:
-    assert run_lengths(np.array([[0, 1], [1, 1]], bool)) == [1, 3]
+    assert run_lengths(np.array([[0, 1, 1], [0, 0, 1]], bool)) == [2, 1, 1, 2]
     assert run_lengths(np.array([[1, 0], [0, 0]], bool)) == [0, 1, 3]
 
 

@@ -11,6 +11,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -87,6 +88,13 @@ def encode_wav(pcm: Pcm, sample_rate: int = SAMPLE_RATE) -> bytes:
     """The bytes of a 16-bit PCM wav with a header of 44 bytes; int16 (samples,) or (samples, 2)."""
     channels = 1 if pcm.ndim == 1 else pcm.shape[1]
     return _wav_header(pcm.nbytes, channels, sample_rate) + np.ascontiguousarray(pcm, "<i2").data.cast("B")
+
+
+def encode_flac(pcm: Pcm, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """The bytes of a 16-bit flac; int16 (samples,) or (samples, 2)."""
+    stream = BytesIO()
+    soundfile.write(stream, pcm, sample_rate, format="FLAC", subtype="PCM_16")
+    return stream.getvalue()
 
 
 def write_wav(path: Path | str, pcm: Pcm, sample_rate: int = SAMPLE_RATE) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -17,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from PIL import Image
 
 from evaluators.errors import DataError
 from evaluators.files import atomic_write, write_text
 
+from .audio_files import encode_flac, encode_wav
 from .draws import generator
+from .mixing import to_pcm16
 from .settings import SAMPLE_RATE
 from .world_annotations import annotation_rows, categories, image_row
 from .world_captions import write_captions
@@ -204,7 +204,7 @@ def _write_clips(world: World, clips: list[ClipRow], seed: int, tell: Callable[[
         if not path.exists():
             signal = synthesise(generator(seed, "world sound", (clip.category, clip.number)), clip.category, clip.label)
             with atomic_write(path) as stream:
-                stream.write(_encode(signal, clip.form))
+                stream.write(encode_clip(signal, clip.form))
         tell(done)
     lines = io.StringIO()
     rows = sorted((clip.video_id, clip.start_seconds, clip.label, clip.split) for clip in clips)
@@ -212,20 +212,12 @@ def _write_clips(world: World, clips: list[ClipRow], seed: int, tell: Callable[[
     write_text(world.clips, lines.getvalue())
 
 
-def _encode(signal: Array, form: str) -> bytes:
-    """A file's bytes: PCM16 as wav or flac at 16 kHz, or stereo wav at 44.1 kHz with the right channel softer."""
-    stream = io.BytesIO()
-    if form == "flac":
-        soundfile.write(stream, np.rint(signal * 32767).astype(np.int16), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-        return stream.getvalue()
-    channels, rate = signal[:, None], SAMPLE_RATE
+def encode_clip(signal: Array, form: str) -> bytes:
+    """A file's bytes: 16-bit wav or flac at 16 kHz, or stereo wav at 44.1 kHz with the right channel softer."""
     if form == "stereo":
         rate = 44_100
         moments = np.arange(rate * SECONDS) * (SAMPLE_RATE / rate)
-        channels = np.interp(moments, np.arange(LENGTH), signal)[:, None] * (1.0, 0.7)
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(channels.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.rint(channels * 32767).astype("<i2").tobytes())
-    return stream.getvalue()
+        both = np.interp(moments, np.arange(LENGTH), signal)[:, None] * (1.0, 0.7)
+        return encode_wav(to_pcm16(both.astype(np.float32)), rate)
+    pcm = to_pcm16(signal.astype(np.float32))
+    return encode_flac(pcm) if form == "flac" else encode_wav(pcm)
