@@ -163,6 +163,8 @@ def test_complete_world_is_left_alone_and_half_written_one_gets_the_same_bytes(t
     world.coco_json[0].unlink()
     next(world.coco_images[0].iterdir()).unlink()
     next(world.clip_dir.iterdir()).unlink()
+    (world.clip_dir / ".half.wav.1.tmp").write_bytes(b"half")
+    assert digests(tmp_path) != before
     write()
     assert digests(tmp_path) == before
 

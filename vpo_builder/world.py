@@ -112,7 +112,10 @@ def _paths(folder: Path) -> World:
 
 
 def _begin(folder: Path, arguments: dict[str, int]) -> bool:
-    """Whether the world is complete; where it is not, make its folders and say in the marker what it will be."""
+    """Whether the world is complete.
+
+    Where it is not, make its folders, remove what a killed run left half written, and say in the marker what it will be.
+    """
     marker = folder / MARKER
     if marker.exists():
         try:
@@ -126,6 +129,8 @@ def _begin(folder: Path, arguments: dict[str, int]) -> bool:
             return True
     for path in ("coco/annotations", "coco/train2017", "coco/val2017", "vggsound/audio"):
         (folder / path).mkdir(parents=True, exist_ok=True)
+        for leftover in (folder / path).glob(".*.tmp"):
+            leftover.unlink()
     _mark(folder, arguments, complete=False)
     return False
 
