@@ -98,7 +98,8 @@ def _rows(text: str, where: str, columns: Sequence[str]) -> Iterator[tuple[int, 
         header = [name.strip().casefold() for name in next(reader, [])]
         missing = [name for name in columns if name not in header]
         if missing:
-            raise DataError("missing-column", where, f"no column {', '.join(missing)}; found {','.join(header)[:80] or 'nothing'}, expected {','.join(columns)}")
+            found = ",".join(header)[:80] or "nothing"
+            raise DataError("missing-column", where, f"no column {', '.join(missing)}; found {found}, expected {','.join(columns)}")
         for row in reader:
             if any(field.strip() for field in row):
                 row += [""] * (len(header) - len(row))
@@ -131,7 +132,8 @@ def _line(file: str, number: int, row: dict[str, str]) -> _Line:
 
 
 def _categories(lines: list[_Line]) -> CategoryTable:
-    official, first = vpo_categories(), {}
+    official = vpo_categories()
+    first: dict[str, _Line] = {}
     owners = {category.mask_id: (category.name, "VPO") for category in official}
     ids = {category.name: (category.mask_id, "VPO") for category in official}
     for line in lines:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from evaluators.dataset import Clip, Instance, Picture
 
 
@@ -18,8 +20,7 @@ class Rejection:
     warning: bool = False
 
 
-@dataclass(frozen=True)
-class Annotation:
+class Annotation(msgspec.Struct, frozen=True, gc=False):  # there are 400,000 of them
     """One record of an instances file, not yet decoded."""
 
     id: int

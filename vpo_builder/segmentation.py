@@ -94,7 +94,7 @@ def _shown(raw: bytes) -> str:
 
 
 def _check_size(height: int, width: int) -> None:
-    if not (0 < height and 0 < width and height * width <= MAX_PIXELS):
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise _error("image-too-large", f"{width} x {height} pixels, expected 1 to {MAX_PIXELS}")
 
 
@@ -164,7 +164,7 @@ def _counts(rle: str, height: int, width: int) -> Counts:
     _check_size(height, width)
     pieces = np.frombuffer(rle.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
     if len(pieces) == 0 or pieces.min() < 0 or pieces.max() > 63 or pieces[-1] & 32:
-        raise _error("rle-garbage", f"no run lengths: {ascii(rle[:40])}; the string is cut or damaged")
+        raise _error("rle-garbage", f"no run lengths: {rle[:40]!a}; the string is cut or damaged")
     last = np.flatnonzero(pieces < 32)  # the piece that ends each number
     first = np.concatenate(([0], last[:-1] + 1))
     sizes = last - first + 1
