@@ -65,7 +65,8 @@ def examine_clip(record: ClipRecord, clip_dir: Path | str, settings: Settings) -
     ``audio-clipped`` (more than 1 % of the samples at full scale), ``audio-dc`` (more than a quarter of the power stands still),
     ``audio-overshoot`` (resampling led beyond full scale; the clip was scaled back).
     Besides the codes of :func:`read_mono`: ``audio-too-short``, ``audio-silent``, ``unsafe-path``.
-    A clip that is too short for ``short = reject`` and not for the loader is padded.
+    Under ``short = reject`` a clip that fills the heard part and not the whole length is padded.
+    Raises ``DataError`` ``missing-package`` where ``level = lufs`` lacks its package, and nothing else.
     """
     remarks: list[Rejection] = []
     try:
@@ -80,6 +81,8 @@ def examine_clip(record: ClipRecord, clip_dir: Path | str, settings: Settings) -
         pcm = to_pcm16(wave)
         usable = _judged(record, path, pcm, settings, min(len(sound), settings.length) / SAMPLE_RATE)
     except DataError as error:
+        if error.reason == "missing-package":  # no fault of the clip's
+            raise
         return None, None, [Rejection("clip", record.file, error.reason, error.message)]
     return usable, pcm, remarks
 

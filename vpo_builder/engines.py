@@ -104,7 +104,8 @@ def _ray(function: Callable[[Item], Result], items: Sequence[Item], workers: int
     ray.init(num_cpus=workers, ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, configure_logging=False)
     remote = ray.remote(max_retries=ATTEMPTS)(_chunk)
     shared = ray.put(function)
-    waiting, running = deque(_chunks(items)), {}
+    waiting = deque(_chunks(items))
+    running: dict[Any, Sequence[Item]] = {}
     limit = 4 * int(ray.cluster_resources().get("CPU", 1))
     while waiting or running:
         while waiting and len(running) < limit:

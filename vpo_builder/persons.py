@@ -21,18 +21,18 @@ MIN_CAPTIONS = 2
 
 _NOUNS = {
     "male": "man boy guy male gentleman lad dude father dad son husband groom brother uncle grandfather grandpa businessman",
-    "female": "woman girl lady female gal mother mom daughter wife bride sister aunt grandmother grandma businesswoman lady",
+    "female": "woman girl lady female gal mother mom daughter wife bride sister aunt grandmother grandma businesswoman",
     "baby": "baby infant toddler newborn",
 }
 _PRONOUNS = {"male": "he him his himself", "female": "she her hers herself"}
-_SEVERAL = "men women boys girls guys males females gentlemen ladies lads dudes babies infants toddlers newborns couple adults children kids"
+_SEVERAL = "men women boys girls guys males females gentlemen ladies lads dudes babies infants toddlers newborns adults children kids"
 _NO_PERSON = "statue statues sculpture mannequin mannequins doll dolls poster painting drawing cartoon figurine figurines"
-_AFTER_BABY = "is in on at with and who that has being near next by under beside while looks lays lies sits boy girl"
+_AFTER_BABY = "is in on at with and who that has being near next by under beside while looks lays lies sits"
 
 _KIND_OF_NOUN = {word: kind for kind, words in _NOUNS.items() for word in words.split()}
 _KIND_OF_PRONOUN = {word: kind for kind, words in _PRONOUNS.items() for word in words.split()}
 _DOUBTFUL = frozenset(f"{_SEVERAL} {_NO_PERSON}".split())
-_FOLLOWS_BABY = frozenset(_AFTER_BABY.split())
+_FOLLOWS_BABY = frozenset(["", *_AFTER_BABY.split()])
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
@@ -59,41 +59,48 @@ def label_persons(
 def kind_of_captions(captions: Sequence[str], min_captions: int = MIN_CAPTIONS) -> tuple[str, str] | None:
     """The kind of the one person that all ``captions`` describe, with the evidence such as ``captions: man x3, his x1``.
 
-    At least ``min_captions`` captions (one where there is only one) must use a noun of one kind, and no caption a
-    noun or pronoun of another, a plural, or a word for a likeness (statue, doll). Child, kid, person and people tell
-    nothing. A baby boy is a baby; a baby elephant is none: "baby" counts only before a verb or preposition or at the end.
+    At least ``min_captions`` captions (one where there is only one) must use a noun of one kind, and no caption a noun
+    or pronoun of another, a plural, or a word for a likeness (statue, doll). Pronouns alone are no evidence: they may
+    mean a pet. Child, kid, person and people tell nothing. A baby boy is a baby and may be "he"; a baby elephant is
+    none: "baby" counts only before a preposition, a verb that the list holds, a word in -ing, or at the end.
     """
-    kinds: set[str] = set()
-    words: Counter[str] = Counter()
+    nouns: Counter[str] = Counter()
+    pronouns: Counter[str] = Counter()
     agreeing = 0
     for caption in captions:
-        found = _evidence(_WORD.findall(caption.lower().replace("’", "'")))
-        if found is None:
+        words = _WORD.findall(caption.lower())
+        if _tells_several(words):
             return None
-        kinds.update(kind for kind, _ in found)
-        words.update(word for _, word in found)
-        agreeing += any(word in _KIND_OF_NOUN for _, word in found)
-    if len(kinds) != 1 or agreeing < min(min_captions, max(1, len(captions))):
+        found = _nouns(words)
+        nouns.update(found)
+        pronouns.update(word for word in words if word in _KIND_OF_PRONOUN)
+        agreeing += bool(found)
+    kinds = {_KIND_OF_NOUN[word] for word in nouns}
+    if kinds != {"baby"}:
+        kinds |= {_KIND_OF_PRONOUN[word] for word in pronouns}
+    if len(kinds) != 1 or agreeing < min(min_captions, len(captions)):
         return None
-    return kinds.pop(), "captions: " + ", ".join(f"{word} x{times}" for word, times in sorted(words.items(), key=lambda item: (-item[1], item[0])))
+    counts = sorted((nouns + pronouns).items(), key=lambda item: (-item[1], item[0]))
+    return (kinds.pop(), "captions: " + ", ".join(f"{word} x{times}" for word, times in counts)) if nouns else None
 
 
-def _evidence(words: Sequence[str]) -> list[tuple[str, str]] | None:
-    """Kind and word of each word that tells a kind; None where there is more than one person, or only a likeness."""
-    if not _DOUBTFUL.isdisjoint(words):
-        return None
-    found, skip = [], False
+def _tells_several(words: Sequence[str]) -> bool:
+    """Whether a caption speaks of more than one person, or of a likeness of one."""
+    return not _DOUBTFUL.isdisjoint(words) or any(word == "couple" and following != "of" for word, following in zip(words, [*words[1:], ""], strict=True))
+
+
+def _nouns(words: Sequence[str]) -> list[str]:
+    """The words of a caption that tell the kind of a person."""
+    found, of_baby = [], False
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word in ("baby", "infant", "toddler", "newborn"):
-            counts = following == "" or following in _FOLLOWS_BABY or following.endswith("ing") or following in _KIND_OF_NOUN
-            found += [("baby", word)] * counts
-            skip = following in ("boy", "girl", "baby")
-        elif skip:
-            skip = False
-        elif word in _KIND_OF_NOUN:
-            found.append((_KIND_OF_NOUN[word], word))
-        elif word in _KIND_OF_PRONOUN:
-            found.append((_KIND_OF_PRONOUN[word], word))
+        if _KIND_OF_NOUN.get(word) == "baby":
+            of_baby = following in ("boy", "girl")
+            if of_baby or following in _FOLLOWS_BABY or following.endswith("ing"):
+                found.append(word)
+        elif word in _KIND_OF_NOUN and not of_baby:
+            found.append(word)
+        else:
+            of_baby = False
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,21 +21,23 @@ from .images import examine_image
 from .journal import WORK, Journal
 from .labels import LabelTable
 from .material import Candidate, ClipRecord, ImageRecord, Material, Rejection, UsableClip
-from .persons import read_person_labels
+from .persons import label_persons, read_person_labels
 from .progress import Progress
 from .settings import Settings
 from .sources import Sources
 
 CLIPS = f"{WORK}/clips"  # decoded clips, until the dataset links those that it uses
 Found = TypeVar("Found", Candidate, UsableClip)
+Labelled = tuple[ImageRecord, dict[int, tuple[str, str]]]  # an image, and what is known of its persons
 
 
-class _Record(Protocol):
-    @property
-    def file(self) -> str: ...
+@dataclass(frozen=True)
+class _Item:
+    """One image or clip to examine."""
 
-
-Record = TypeVar("Record", bound=_Record)
+    key: str
+    file: str
+    content: Any
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,16 @@ def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Jour
     excluded = read_id_list(settings.exclude) if settings.exclude else frozenset()
     images, image_rejections = _list_images(sources, labels, excluded)
     clips, clip_rejections = _list_clips(sources, labels, excluded)
-    persons = read_person_labels(Path(settings.person_labels)) if settings.person_labels else {}
+    table = read_person_labels(settings.person_labels) if settings.person_labels else None
+    persons = label_persons(images, table, Path(settings.person_labels or "").name)
+    image_items = [_Item(str(image.id), image.file, (image, {a.id: persons[a.id] for a in image.annotations if a.id in persons})) for image in images]
+    clip_items = [_Item(clip.id, clip.file, clip) for clip in clips]
     (journal.folder / CLIPS).mkdir(parents=True, exist_ok=True)
-    image_task = partial(_image, roots=sources.coco_images, labels=labels, persons=persons)
+    image_task = partial(_image, roots=sources.coco_images, labels=labels)
     clip_task = partial(_clip, clip_dir=sources.clip_dir, out=journal.folder / CLIPS, settings=settings)
     run = _Runner(settings, journal, progress)
-    candidates, more = run.stage("images", image_task, images, Candidate)
-    usable, still_more = run.stage("clips", clip_task, clips, UsableClip)
+    candidates, more = run.stage("images", image_task, image_items, Candidate)
+    usable, still_more = run.stage("clips", clip_task, clip_items, UsableClip)
     rejections = (*image_rejections, *clip_rejections, *more, *still_more)
     return Material(tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason))))
 
@@ -79,25 +84,30 @@ class _Runner:
     journal: Journal
     progress: Progress
 
-    def stage(self, name: str, task: Callable[[Any], Examined], records: Sequence[Any], kind: type[Found]) -> tuple[list[Found], list[Rejection]]:
-        """Examine what the journal doesn't know yet; the results of all, in the order of ``records``."""
+    def stage(self, name: str, task: Callable[[Any], Examined], items: Sequence[_Item], kind: type[Found]) -> tuple[list[Found], list[Rejection]]:
+        """Examine what the journal doesn't know yet; the results of all, in the order of ``items``."""
         done = self.journal.done(name)
-        todo = [record for record in records if str(record.id) not in done]
+        todo = [item for item in items if item.key not in done]
         with self.progress.stage(name, len(todo)) as advance:
-            for outcome in engines.run(task, todo, workers=self.settings.workers, engine=self.settings.engine):
+            for outcome in engines.run(partial(_examine, task=task), todo, workers=self.settings.workers, engine=self.settings.engine):
                 examined = outcome.result
                 if isinstance(examined, engines.Lost):
-                    reason = f"reading it killed the worker {examined.attempts} times; remove or replace the file"
-                    examined = Examined(None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", reason),))
-                self.journal.record(name, str(outcome.item.id), msgspec.to_builtins(examined))
+                    message = f"reading it killed the worker {examined.attempts} times; remove or replace the file"
+                    examined = Examined(None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", message),))
+                self.journal.record(name, outcome.item.key, msgspec.to_builtins(examined))
                 advance()
         done = self.journal.done(name)
-        results = [done[str(record.id)] for record in records]
+        results = [done[item.key] for item in items]
         found = [msgspec.convert(row["found"], kind) for row in results if row["found"] is not None]
-        return found, [msgspec.convert(item, Rejection) for row in results for item in row["rejections"]]
+        return found, [msgspec.convert(rejection, Rejection) for row in results for rejection in row["rejections"]]
 
 
-def _image(record: ImageRecord, *, roots: Sequence[Path], labels: LabelTable, persons: Mapping[int, str]) -> Examined:
+def _examine(item: _Item, task: Callable[[Any], Examined]) -> Examined:
+    return task(item.content)
+
+
+def _image(labelled: Labelled, *, roots: Sequence[Path], labels: LabelTable) -> Examined:
+    record, persons = labelled
     found, remarks = examine_image(record, roots[record.root], labels, persons)
     return Examined(found, tuple(remarks))
 

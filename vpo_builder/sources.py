@@ -47,8 +47,8 @@ def check_request(settings: Settings) -> None:
     for path in _paths(settings):
         if not path.exists():
             raise DataError("no-such-file", path, "not found; check the path")
-    for path in (*settings.coco_images, *([settings.clip_dir] if settings.clip_dir else [])):
-        _check_apart(Path(settings.out), Path(path))
+    for folder in (*settings.coco_images, *([settings.clip_dir] if settings.clip_dir else [])):
+        _check_apart(Path(settings.out), Path(folder))
 
 
 def _paths(settings: Settings) -> list[Path]:
@@ -73,8 +73,8 @@ def _check_apart(out: Path, source: Path) -> None:
 def find_sources(settings: Settings, progress: Progress) -> Sources:
     """The user's sources; without any, the sample world, which is written first if need be."""
     if settings.clips and settings.clip_dir:
-        paths = (settings.coco_json, settings.coco_images, settings.captions)
-        return Sources(*(tuple(map(Path, group)) for group in paths), Path(settings.clips), Path(settings.clip_dir))
+        instances, images, captions = (tuple(map(Path, group)) for group in (settings.coco_json, settings.coco_images, settings.captions))
+        return Sources(instances, images, captions, Path(settings.clips), Path(settings.clip_dir))
     world = make_world(Path(settings.out) / WORLD, settings.world_images, settings.world_clips, settings.seed, progress)
     return Sources(tuple(world.coco_json), tuple(world.coco_images), tuple(world.captions), world.clips, world.clip_dir)
 

@@ -1,0 +1,187 @@
+"""`vpo build` as a whole, on a small sample world: same bytes however it runs, and nothing half-done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluators.dataset import MANIFEST, read_info, read_manifest
+from evaluators.errors import DataError
+from vpo_builder.build import build
+from vpo_builder.journal import WORK, Journal
+from vpo_builder.merge import merge
+from vpo_builder.progress import Progress
+from vpo_builder.settings import Settings
+from vpo_builder.sources import WORLD
+from vpo_builder.verify import verify
+
+SMALL = Settings(split="all", audio="render", world_images=24, world_clips=4, workers=1, gallery=6, seconds=4.0, variants=("all",))
+VPO = [sys.executable, "-m", "vpo_builder.cli"]
+
+
+def run(out: Path, **options: object) -> Path:
+    build(replace(SMALL, out=str(out), **options), Progress())  # type: ignore[arg-type]
+    return out
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a dataset, without the sample world that it was built from."""
+    files = (path for path in folder.rglob("*") if path.is_file() and WORLD not in path.parts)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build that all others are compared with."""
+    return run(tmp_path_factory.mktemp("build") / "whole")
+
+
+def test_a_build_is_complete_and_verified(whole: Path) -> None:
+    info = read_info(whole)
+    assert info.settings == ("ss", "ms", "msmi") and info.variants == ("mirrored", "wrong-side", "silence", "noise", "off-screen", "swapped")
+    assert verify(whole) == [] and verify(whole, mode="lsb") == []
+    assert not (whole / WORK).exists()
+
+
+def test_again_it_says_that_it_is_complete(whole: Path) -> None:
+    before = tree(whole)
+    lines: list[str] = []
+    progress = Progress()
+    progress.line = lines.append  # type: ignore[method-assign]
+    build(replace(SMALL, out=str(whole)), progress)
+    assert lines == [f"complete {whole}: nothing to do"]
+    assert tree(whole) == before
+
+
+def test_two_workers_give_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    assert tree(run(tmp_path / "two", workers=2)) == tree(whole)
+
+
+def test_shards_put_together_give_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    parts = [run(tmp_path / f"part{number}", shard=f"{number}/3") for number in (1, 2, 3)]
+    assert all((part / WORK).exists() for part in parts)
+    merge(parts, tmp_path / "merged", Progress())
+    assert tree(tmp_path / "merged") == tree(whole)
+
+
+def test_a_merge_without_one_part_is_refused(whole: Path, tmp_path: Path) -> None:
+    part = run(tmp_path / "part", shard="1/2")
+    with pytest.raises(DataError, match="missing-part"):
+        merge([part], tmp_path / "merged", Progress())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_killed_build_resumes_to_the_same_bytes(whole: Path, tmp_path: Path, seed: int) -> None:
+    """SIGKILL at a random size of the journal, twice; then once to the end."""
+    config = ["--split", "all", "--audio", "render", "--world-images", "24", "--world-clips", "4", "--gallery", "6", "--seconds", "4", "--variants", "all"]
+    out, rng = tmp_path / "killed", random.Random(seed)
+    for _ in range(2):
+        process = subprocess.Popen([*VPO, "build", *config, "--out", str(out), "--workers", "2", "--quiet"], env={**os.environ, "PYTHONPATH": "."})
+        target, journal = rng.randint(1, 40_000), out / WORK / "journal.jsonl"
+        start = journal.stat().st_size if journal.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline and (not journal.exists() or journal.stat().st_size < start + target):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert tree(run(out)) == tree(whole)
+
+
+def test_another_seed_is_another_dataset_and_refused_in_the_same_folder(whole: Path) -> None:
+    with pytest.raises(DataError, match="other-build"):
+        build(replace(SMALL, out=str(whole), seed=1), Progress())
+
+
+def test_a_second_build_in_one_folder_is_refused(tmp_path: Path) -> None:
+    from vpo_builder.sources import build_sha256
+
+    settings = replace(SMALL, out=str(tmp_path / "busy"))
+    with Journal(tmp_path / "busy", f"{build_sha256(settings)} "), pytest.raises(DataError, match="busy"):
+        build(settings, Progress())
+
+
+def test_a_limit_gives_the_first_samples(whole: Path, tmp_path: Path) -> None:
+    few = list(read_manifest(run(tmp_path / "few", limit=5, gallery=0, variants=()) / MANIFEST))
+    everything = list(read_manifest(whole / MANIFEST))
+    for setting in ("ss", "ms", "msmi"):
+        assert [s for s in few if s.setting == setting] == [s for s in everything if s.setting == setting][:5]
+
+
+def test_the_frozen_config_builds_the_same(whole: Path, tmp_path: Path) -> None:
+    from vpo_builder.configfile import make_settings, read_config
+
+    settings = make_settings({**read_config(whole / "config.toml"), "out": str(tmp_path / "again"), "workers": 1})
+    build(settings, Progress())
+    assert tree(tmp_path / "again") == tree(whole)
+
+
+def test_stems_sum_to_the_mixture_exactly(whole: Path) -> None:
+    import numpy as np
+
+    from vpo_builder.audio_files import read_wav16
+
+    for sample in read_manifest(whole / MANIFEST):
+        stems = sum(read_wav16(whole / name).astype(np.int32) for name in sample.stem_files)
+        np.testing.assert_array_equal(stems, read_wav16(whole / sample.mixture_file))
+
+
+def test_silence_is_silent_and_empties_the_ground_truth(whole: Path) -> None:
+    from evaluators.masks import read_label_map
+    from vpo_builder.audio_files import read_wav16
+
+    folder = whole / "variants" / "silence"
+    samples = list(read_manifest(folder / MANIFEST))
+    assert len(samples) == len(list(read_manifest(whole / MANIFEST)))
+    for sample in samples[:10]:
+        assert not read_wav16(folder / sample.mixture_file).any()
+        assert set(read_label_map(folder / sample.mask_file).ravel().tolist()) <= {0, 255}
+
+
+def test_mirrored_swaps_the_channels_and_keeps_the_ground_truth(whole: Path) -> None:
+    import numpy as np
+
+    from vpo_builder.audio_files import read_wav16
+
+    base = {sample.id: sample for sample in read_manifest(whole / MANIFEST)}
+    for sample in list(read_manifest(whole / "variants/mirrored" / MANIFEST))[:10]:
+        heard = read_wav16(whole / "variants/mirrored" / sample.mixture_file)
+        np.testing.assert_array_equal(heard, read_wav16(whole / base[sample.id].mixture_file)[:, ::-1])
+        assert (whole / "variants/mirrored" / sample.mask_file).read_bytes() == (whole / sample.mask_file).read_bytes()
+
+
+def test_off_screen_sounds_belong_to_nothing_that_is_seen(whole: Path) -> None:
+    category_of = {s.clip.id: s.instance.category for sample in read_manifest(whole / MANIFEST) for s in sample.sources}
+    for sample in read_manifest(whole / "variants/off-screen" / MANIFEST):
+        seen = {s.instance.category for s in sample.sources} | {i.category for i in sample.silent}
+        assert not seen & {category_of.get(s.clip.id, "never used in the base") for s in sample.sources}
+
+
+def test_strict_makes_a_rejected_item_an_error(tmp_path: Path) -> None:
+    world = run(tmp_path / "made", split="ss", limit=1, variants=()) / WORLD
+    clip = next((world / "vggsound" / "audio").glob("*.wav"))
+    clip.write_bytes(clip.read_bytes()[:1000])
+    sources = {
+        "coco_json": tuple(str(p) for p in sorted((world / "coco/annotations").glob("instances*"), reverse=True)),
+        "coco_images": tuple(str(world / "coco" / name) for name in ("val2017", "train2017")),
+        "clips": str(world / "vggsound/vggsound.csv"),
+        "clip_dir": str(world / "vggsound/audio"),
+    }
+    moved = tmp_path / "world"
+    world.rename(moved)
+    sources = {k: tuple(v.replace(str(world), str(moved)) for v in value) if isinstance(value, tuple) else value.replace(str(world), str(moved)) for k, value in sources.items()}
+    with pytest.raises(DataError, match=r"rejected.*audio-truncated"):
+        run(tmp_path / "strict", **sources, strict=True, variants=())
+    out = run(tmp_path / "strict", **sources, variants=())  # without --strict the rest is built
+    rows = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
+    assert [row["reason"] for row in rows if row["item"] == clip.name] == ["audio-truncated"]
+    assert verify(out) == []
