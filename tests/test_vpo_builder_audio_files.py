@@ -101,7 +101,7 @@ def test_films(tmp_path: Path, suffix: str, codec: str, rate: int) -> None:
     found = read_mono(film(tmp_path / f"-a.{suffix}", codec=codec, rate=rate, form="mp4" if suffix == "m4a" else None))
     assert found.dtype == np.float32
     assert len(found) == pytest.approx(32_000, abs=1200)
-    assert np.abs(found[4000:12_000]).max() == pytest.approx(0.5, abs=0.03), "the mean of 0.25 and 0.75"
+    assert found[4000:12_000].std() * 2**0.5 == pytest.approx(0.5, abs=0.02), "the mean of 0.25 and 0.75"
 
 
 def test_content_decides_what_a_file_is(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_42_no_frames(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.mp4", "a.webm", "a"])
-@pytest.mark.parametrize("content", [b"<!doctype html><body>404</body>", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n", b"\0" * 500, b"RIFF\x24\x7d\0\0WAVEfmt ", b"x"])
+@pytest.mark.parametrize("content", [b"<!doctype html><p>404", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n", b"\0" * 500, b"RIFF\x24\x7d\0\0WAVEfmt ", b"x"])
 def test_43_no_sound_at_all(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content[:20] if content.startswith(b"RIFF") else content)
     assert rejected(tmp_path / name) == "audio-unreadable"
