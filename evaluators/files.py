@@ -17,14 +17,13 @@ _WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{port}{n}" for port in ("CO
 
 @contextmanager
 def atomic_write(path: Path | str, *, durable: bool = False) -> Iterator[IO[bytes]]:
-    """Open a binary file that appears under ``path`` whole or not at all.
+    """Open a binary file that appears under ``path`` whole or not at all; missing folders are made.
 
     Writes to a temporary file beside it, then renames; on any error the temporary file is removed.
     ``durable`` also waits until the bytes are on the disk.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = _temporary(path)
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -45,13 +44,12 @@ def write_text(path: Path | str, text: str, *, durable: bool = False) -> None:
 
 
 def link_or_copy(source: Path | str, target: Path | str, *, mode: str = "link") -> None:
-    """Put ``source`` at ``target`` atomically: a hard link where the file system allows it, else a copy.
+    """Put ``source`` at ``target`` atomically, making missing folders: a hard link where the file system allows it, else a copy.
 
     ``mode``: ``link`` as above, ``copy``, or ``symlink``. Symbolic links in ``source`` are followed first.
     """
     real, target = Path(source).resolve(), Path(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = _temporary(target)
     try:
         if mode == "symlink":
             temporary.symlink_to(real)
@@ -62,6 +60,14 @@ def link_or_copy(source: Path | str, target: Path | str, *, mode: str = "link") 
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _temporary(path: Path) -> Path:
+    """A free name beside ``path``, in a folder that is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    return temporary
 
 
 def _try_hard_link(source: Path, target: Path) -> bool:

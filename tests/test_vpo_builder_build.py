@@ -106,7 +106,7 @@ def test_a_second_build_in_one_folder_is_refused(tmp_path: Path) -> None:
     from vpo_builder.sources import build_sha256
 
     settings = replace(SMALL, out=str(tmp_path / "busy"))
-    with Journal(tmp_path / "busy", f"{build_sha256(settings)} "), pytest.raises(DataError, match="busy"):
+    with Journal(tmp_path / "busy", build_sha256(settings)), pytest.raises(DataError, match="busy"):
         build(settings, Progress())
 
 

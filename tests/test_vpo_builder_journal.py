@@ -64,3 +64,12 @@ def test_a_complete_build_leaves_no_work_folder(tmp_path: Path) -> None:
         journal.record("clips", "x", 1)
         journal.close_complete()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
+    with Journal(tmp_path, "a") as journal:
+        journal.record("clips", "x", 1)
+    (tmp_path / "VPO").mkdir()
+    (tmp_path / "VPO" / ".mask.png.4711.tmp").write_bytes(b"half")
+    with Journal(tmp_path, "a"):
+        assert list((tmp_path / "VPO").iterdir()) == []

@@ -63,7 +63,7 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         shutil.rmtree(folder / WORK, ignore_errors=True)  # left by a kill between the last two steps
         progress.line(f"complete {folder}: nothing to do")
         return read_info(folder)
-    with Journal(folder, f"{name} {settings.shard or ''}") as journal:
+    with Journal(folder, f"{name} shard {settings.shard}" if settings.shard else name) as journal:
         labels = read_labels(settings.labels, settings.more_labels)
         sources = find_sources(settings, progress)
         written = _planned(sources, settings, labels, journal, progress)

@@ -74,7 +74,6 @@ def _write_folder(folder: Path, clips: Path, outcome: Outcome, samples: Samples,
 
 
 def _link_clips(folder: Path, clips: Path, samples: Iterable[Sample]) -> dict[str, str]:
-    (folder / vpo.AUDIO_FOLDER).mkdir(parents=True, exist_ok=True)
     hashes = {}
     for name in sorted({source.clip.id for sample in samples for source in sample.sources}):
         link_or_copy(clips / f"{name}.wav", folder / vpo.clip_file(name))

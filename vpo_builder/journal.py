@@ -58,6 +58,8 @@ class Journal:
             self._done = _by_kind(lines)
             with atomic_write(path) as stream:
                 stream.write(b"".join(lines))
+            for left in self.folder.rglob(".*.tmp"):  # of writers that were killed
+                left.unlink()
         return open(path, "ab")
 
     def done(self, kind: str) -> dict[str, Any]:

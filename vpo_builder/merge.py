@@ -53,6 +53,5 @@ def _gather(parts: Sequence[Path], out: Path, plan: Written, done: dict[str, Any
             found = next((part / name for part in parts if (part / name).exists()), None)
             if found is None:
                 raise DataError("missing-file", name, "is in none of the parts; build that part again")
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
             link_or_copy(found, out / name)
             advance()

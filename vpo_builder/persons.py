@@ -81,18 +81,18 @@ def kind_of_captions(captions: Sequence[str], min_captions: int = MIN_CAPTIONS) 
     if len(kinds) != 1 or agreeing < min(min_captions, len(captions)):
         return None
     counts = sorted((nouns + pronouns).items(), key=lambda item: (-item[1], item[0]))
-    return (kinds.pop(), "captions: " + ", ".join(f"{word} x{times}" for word, times in counts)) if nouns else None
+    return kinds.pop(), "captions: " + ", ".join(f"{word} x{times}" for word, times in counts)
 
 
 def _tells_several(words: Sequence[str]) -> bool:
     """Whether a caption speaks of more than one person, or of a likeness of one."""
-    return not _DOUBTFUL.isdisjoint(words) or any(word == "couple" and following != "of" for word, following in zip(words, [*words[1:], ""], strict=True))
+    return not _DOUBTFUL.isdisjoint(words) or any(word == "couple" and following != "of" for word, following in zip(words, [*words[1:], ""], strict=False))
 
 
 def _nouns(words: Sequence[str]) -> list[str]:
     """The words of a caption that tell the kind of a person."""
     found, of_baby = [], False
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if _KIND_OF_NOUN.get(word) == "baby":
             of_baby = following in ("boy", "girl")
             if of_baby or following in _FOLLOWS_BABY or following.endswith("ing"):

@@ -94,7 +94,6 @@ def _large_first(instances: Any) -> list[Instance]:
 
 
 def _put(path: Path, content: bytes) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as stream:
         stream.write(content)
     return hashlib.sha256(content).hexdigest()
@@ -104,7 +103,6 @@ def _put_image(sample: Sample, studio: Studio) -> str:
     source, target = studio.image_roots[sample.picture.root] / sample.picture.file, studio.out / sample.image_file
     if sample.picture.orientation != 1:  # a browser would turn the picture and not its mask
         return _put(target, strip_orientation(source.read_bytes()))
-    target.parent.mkdir(parents=True, exist_ok=True)
     link_or_copy(source, target, mode=studio.image_mode)
     return sample.picture.sha256
 

@@ -39,8 +39,8 @@ SENTENCES = (
     "A picture of {things} {place}.",
     "Here we see {things} {place}.",
     "{things} are shown {place}.",
-    "This drawing shows {things}.",
-    "A drawing with {things} {place}.",
+    "This picture shows {things}.",
+    "A scene with {things} {place}.",
 )
 NEUTRAL = (("person", "people"),)
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
