@@ -149,7 +149,7 @@ def test_what_is_missing_is_said() -> None:
     settings = Settings(split="ss")
     lines = shortages(make_plan(material, settings), material, settings)
     assert any(line.startswith("ss train: no samples") for line in lines)
-    assert any(line.startswith("ss train dog: 1 objects without a clip") for line in lines)
+    assert any(line.startswith("ss train: objects without a clip: dog 1 (clips: 0)") for line in lines)
 
 
 def test_evidence_and_licence_reach_the_manifest() -> None:

@@ -6,7 +6,7 @@ Every image draws from a generator of its own, so a sample doesn't depend on how
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -206,19 +206,18 @@ def _uncollided(instances: list[Instance], rng: np.random.Generator, settings: S
 
 
 def shortages(plan: Plan, material: Material, settings: Settings) -> list[str]:
-    """What the material can't satisfy, a line each: empty splits, categories without images or without clips."""
+    """What the material can't satisfy, a line for each setting and split: no samples, or objects for which no clip was left."""
+    clips = Counter((clip.category, plan.video_splits[clip.clip.video_id]) for clip in material.clips)
+    images = Counter(plan.image_splits.values())
     lines = []
-    clips: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for clip in material.clips:
-        clips[clip.category, plan.video_splits[clip.clip.video_id]] += 1
     for setting, samples in plan.samples.items():
         present = Counter(sample.split for sample in samples)
-        for split in ("train", "test", *(["val"] if settings.val_fraction else [])):
-            if not present[split]:
-                images = sum(s == split for s in plan.image_splits.values())
-                heard = sum(count for (_, s), count in clips.items() if s == split)
-                lines.append(f"{setting} {split}: no samples ({images} images and {heard} clips are {split})")
-    for (setting, split, category), count in sorted(plan.unmet.items()):
-        if count:
-            lines.append(f"{setting} {split} {category}: {count} objects without a clip ({clips[category, split]} clips, each used {settings.clip_uses}x)")
+        for split in ("train", "val", "test"):
+            heard = sum(count for (_, s), count in clips.items() if s == split)
+            if not present[split] and (split != "val" or settings.val_fraction):
+                lines.append(f"{setting} {split}: no samples ({images[split]} images and {heard} clips are {split})")
+            unmet = {category: count for (s, p, category), count in plan.unmet.items() if count and (s, p) == (setting, split)}
+            if unmet:
+                told = ", ".join(f"{name} {unmet[name]} (clips: {clips[name, split]})" for name in sorted(unmet, key=lambda name: (-unmet[name], name)))
+                lines.append(f"{setting} {split}: objects without a clip: {told}; give more clips, or --clip-uses above {settings.clip_uses}")
     return lines
