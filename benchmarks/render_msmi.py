@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def build_command(folder: Path, out: Path, workers: int) -> list[str]:
     """The command under test."""
     sources = ["--coco-json", folder / "instances.json", "--coco-images", folder / "images", "--clips", folder / "vggsound.csv", "--clip-dir", folder / "clips"]
     options = ["--split", "msmi", "--no-msmi-base", "--audio", "render", "--gallery", "0", "--clip-uses", "9", "--workers", workers, "--quiet"]
-    return [str(word) for word in ("vpo", "build", "--out", out, *sources, *options)]
+    return [str(word) for word in (Path(sys.executable).with_name("vpo"), "build", "--out", out, *sources, *options)]
 
 
 def cpu_seconds(function: Callable[[], Any]) -> float:
@@ -117,14 +118,14 @@ def floor(folder: Path, samples: list[Sample]) -> dict[str, float]:
             stream.writeframes(pcm.tobytes())
 
     palette = bytes(range(256)) * 3
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder))
+    names = (scratch / str(number) for number in itertools.count())
     polygons = {a["id"]: a["segmentation"] for a in json.loads((folder / "instances.json").read_text())["annotations"]}
     for path in sorted((folder / "clips").iterdir()):
         data, rate = timed("decode clip", lambda path=path: soundfile.read(path, dtype="float32"))
         mono = timed("resample", lambda data=data, rate=rate: soxr.resample(data, rate, 16_000, quality="HQ"))
         pcm = (mono * 32767).astype("<i2")
-        timed("write wav", lambda pcm=pcm: wav(pcm, scratch / "clip.wav"))
+        timed("write wav", lambda pcm=pcm: wav(pcm, next(names)))
         timed("sha256", lambda path=path: hashlib.sha256(path.read_bytes()).hexdigest())
         timed("sha256", lambda pcm=pcm: hashlib.sha256(pcm.tobytes()).hexdigest())
     for sample in samples:
@@ -137,11 +138,11 @@ def floor(folder: Path, samples: list[Sample]) -> dict[str, float]:
             pixels = timed("mask", lambda runs=runs: coco_mask.decode(runs))[:, :, 0]
         for _ in ("mask", "instance map"):
             content = timed("png", lambda pixels=pixels: png(np.ascontiguousarray(pixels)))
-            timed("write png", lambda content=content: (scratch / "mask.png").write_bytes(content))
+            timed("write png", lambda content=content: next(names).write_bytes(content))
             timed("sha256", lambda content=content: hashlib.sha256(content).hexdigest())
         stereo = np.stack([pcm, pcm], 1)
         for _ in (*sample.sources, "mixture"):
-            timed("write wav", lambda stereo=stereo: wav(stereo, scratch / "stem.wav"))
+            timed("write wav", lambda stereo=stereo: wav(stereo, next(names)))
             timed("sha256", lambda stereo=stereo: hashlib.sha256(stereo.tobytes()).hexdigest())
     return times
 

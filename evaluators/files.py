@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,18 +22,16 @@ def atomic_write(path: Path | str, *, durable: bool = False) -> Iterator[IO[byte
     Writes to a temporary file beside it, then renames; on any error the temporary file is removed.
     ``durable`` also waits until the bytes are on the disk.
     """
-    path = Path(path)
     temporary = _temporary(path)
-    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(_create(temporary), "wb") as stream:
             yield stream
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
 
 
@@ -48,29 +46,42 @@ def link_or_copy(source: Path | str, target: Path | str, *, mode: str = "link") 
 
     ``mode``: ``link`` as above, ``copy``, or ``symlink``. Symbolic links in ``source`` are followed first.
     """
-    real, target = Path(source).resolve(), Path(target)
-    temporary = _temporary(target)
+    real, temporary = os.path.realpath(source), _temporary(target)
+    os.makedirs(os.path.dirname(temporary) or ".", exist_ok=True)
+    _remove(temporary)
     try:
         if mode == "symlink":
-            temporary.symlink_to(real)
+            os.symlink(real, temporary)
         elif mode != "link" or not _try_hard_link(real, temporary):
             shutil.copyfile(real, temporary)
         os.replace(temporary, target)
-        temporary.unlink(missing_ok=True)  # rename between two links of one file leaves both names
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        _remove(temporary)  # a rename between two links of one file leaves both names
 
 
-def _temporary(path: Path) -> Path:
-    """A free name beside ``path``, in a folder that is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    return temporary
+def _temporary(path: Path | str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.getpid()}.tmp") if folder else f".{name}.{os.getpid()}.tmp"
 
 
-def _try_hard_link(source: Path, target: Path) -> bool:
+def _create(path: str) -> int:
+    """Open a new file that no link leads away from; its folder is made, and what an earlier process left is removed."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except FileExistsError:
+        os.unlink(path)
+    return os.open(path, flags, 0o666)
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _try_hard_link(source: str, target: str) -> bool:
     try:
         os.link(source, target)
     except OSError:

@@ -172,6 +172,12 @@ def test_ids_are_safe_and_distinct_and_do_not_depend_on_the_order_of_rows(tmp_pa
     assert find(tmp_path, *rows[::-1])[0] == records
 
 
+def test_ids_that_differ_in_case_only(tmp_path: Path) -> None:
+    put(tmp_path, "1.wav", "2.wav")
+    records, _ = find(tmp_path, row(1, file="1.wav", video="abC"), row(2, file="2.wav", video="aBc"))
+    assert [record.id for record in records] == ["aBc_000000", "abC_000000_2"]
+
+
 def test_accents_may_be_coded_either_way(tmp_path: Path) -> None:
     put(tmp_path, "a\u0308.wav")
     assert len(find(tmp_path, row(file="ä.wav"))[0]) == 1

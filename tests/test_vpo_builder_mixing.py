@@ -44,6 +44,7 @@ def test_excerpts() -> None:
     pcm = np.arange(10, dtype=np.int16)
     assert excerpt(pcm, Crop(2, 3, 16_000, "loop")).tolist() == [2, 3, 4]
     assert excerpt(pcm, Crop(8, 5, 16_000, "loop")).tolist() == [8, 9, 8, 9, 8]
+    assert excerpt(pcm, Crop(7, 5, 16_000, "pad")).tolist() == [0, 7, 8, 9, 0]
 
 
 @given(st.lists(st.integers(-32_768, 32_767), min_size=1))

@@ -131,12 +131,11 @@ def delay_of(response: Array, zero: int, hertz: float = 200.0, rate: int = 16_00
 def test_time_difference_is_woodworths(degrees: float) -> None:
     theta = math.radians(degrees)
     far, near, zero = head_filters(theta, 16_000)
-    peaks = [int(np.argmax(ear)) for ear in (far, near)]
     expected = 0.0875 / 343 * (theta + math.sin(theta)) * 16_000
-    assert abs(peaks[0] - peaks[1] - expected) < 1.5  # the shadow blurs the far peak
-    kernels = [spatial._delay(t, 16_000) for t in (0.0875 / 343 * theta, -0.0875 / 343 * math.sin(theta))]
-    measured = delay_of(kernels[0], 20) - delay_of(kernels[1], 20)
-    assert measured * 16_000 == pytest.approx(expected, abs=0.01)
+    shadows = [spatial.shadow(math.pi / 2 + side * theta, 16_000) for side in (1, -1)]
+    late, early = (delay_of(ear, zero) - delay_of(shadow, 0) for ear, shadow in zip((far, near), shadows, strict=True))
+    assert (late - early) * 16_000 == pytest.approx(expected, abs=0.01)
+    assert abs(int(np.argmax(far)) - int(np.argmax(near)) - expected) < 1.5  # the shadow blurs the far peak
     assert zero == 20
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from evaluators.errors import DataError
 
 Content = TypeVar("Content")
+Buffer: TypeAlias = "bytes | mmap.mmap"
 _BLOCK = 1 << 18  # bytes that stay in the cache
 _BOM = b"\xef\xbb\xbf"
 _STRING_OR_NONFINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b', re.DOTALL)
@@ -40,22 +42,23 @@ def read_json(path: Path, kind: type[Content], key_counts: Callable[[Content], M
         raise DataError("json-too-large", path, "does not fit into memory; split the file") from error
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> Buffer:
+    """The bytes of a file, mapped: they come from the disk cache and need no memory of their own."""
     try:
-        mode = path.stat().st_mode
-        buffer = path.read_bytes() if stat.S_ISREG(mode) else None
-    except (OSError, ValueError) as error:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError("json-unreadable", path, "is a folder or device, not a file; give the json file")
+        with open(path, "rb") as stream:
+            if not stream.read(4096).strip(b"\0 \t\r\n"):
+                raise DataError("json-malformed", path, "is empty (byte 0); get the file again")
+            buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
         raise DataError("json-unreadable", path, f"can't be read ({error}); check the path") from error
-    if buffer is None:
-        raise DataError("json-unreadable", path, "is a folder or device, not a file; give the json file")
-    if not buffer.strip(b"\0 \t\r\n" if len(buffer) < 4096 else b""):
-        raise DataError("json-malformed", path, "is empty (byte 0); get the file again")
-    if buffer.startswith(b"\x1f\x8b"):
+    if buffer[:2] == b"\x1f\x8b":
         raise DataError("json-malformed", path, "is compressed with gzip (byte 0); unpack it first")
-    return buffer.removeprefix(_BOM)
+    return buffer[len(_BOM) :] if buffer[: len(_BOM)] == _BOM else buffer
 
 
-def _decode(buffer: bytes, kind: type[Content], path: Path) -> tuple[Content, bytes]:
+def _decode(buffer: Buffer, kind: type[Content], path: Path) -> tuple[Content, Buffer]:
     """The content and the bytes it was read from, which differ from ``buffer`` where that holds NaN or Infinity."""
     decoder = msgspec.json.Decoder(kind)
     try:
@@ -63,16 +66,16 @@ def _decode(buffer: bytes, kind: type[Content], path: Path) -> tuple[Content, by
     except msgspec.ValidationError as error:
         raise DataError("json-type", path, f"{error}; not as COCO writes it") from error
     except msgspec.DecodeError as error:
-        if b"NaN" in buffer or b"Infinity" in buffer:
+        if buffer.find(b"NaN") >= 0 or buffer.find(b"Infinity") >= 0:
             corrected = _STRING_OR_NONFINITE.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", buffer)
-            if corrected != buffer:
+            if corrected != buffer[:]:
                 return _decode(corrected, kind, path)
         place = f" (byte {len(buffer)})" if "truncated" in str(error) else ""
         raise DataError("json-malformed", path, f"{error}{place}; get the file again") from error
 
 
-def _count(buffer: bytes, key: bytes) -> int:
-    """``buffer.count(key)``, in less than half its time where most bytes are digits; occurrences may overlap."""
+def _count(buffer: Buffer, key: bytes) -> int:
+    """How often ``key`` stands in ``buffer``; takes less than half the time of ``bytes.count`` where most bytes are digits."""
     letters, total = np.frombuffer(buffer, np.uint8), 0
     for start in range(0, max(0, len(letters) - len(key) + 1), _BLOCK):
         block = letters[start : start + _BLOCK + len(key) - 1]
@@ -84,7 +87,7 @@ def _count(buffer: bytes, key: bytes) -> int:
     return total
 
 
-def _check_keys(buffer: bytes, path: Path) -> None:
+def _check_keys(buffer: Buffer, path: Path) -> None:
     def check(pairs: list[tuple[str, Any]]) -> None:  # returns None so that nothing of the file is kept
         keys = [key for key, _ in pairs]
         if len(set(keys)) < len(keys):
@@ -93,6 +96,6 @@ def _check_keys(buffer: bytes, path: Path) -> None:
             raise DataError("duplicate-key", path, f"key {key!r} stands twice in one object{f' with id {ids[0]}' if ids else ''}; keep one")
 
     try:
-        json.loads(buffer.decode("utf-8", "replace"), object_pairs_hook=check)
+        json.loads(buffer[:].decode("utf-8", "replace"), object_pairs_hook=check)
     except json.JSONDecodeError as error:
         raise DataError("json-malformed", path, f"{error.msg} (about byte {error.pos}); get the file again") from error

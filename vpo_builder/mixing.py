@@ -50,7 +50,7 @@ def to_pcm16(wave: Wave, gain: float = 1.0) -> Pcm:
 
 def excerpt(pcm: Pcm, crop: Crop) -> Pcm:
     """The samples of a clip that ``crop`` names, filled by its rule where the clip ends before."""
-    return fit_length(pcm[crop.start : crop.start + crop.length], crop.length, crop.short)
+    return fit_length(pcm[crop.start :], crop.length, crop.short)
 
 
 def stem(pcm: Pcm, source: Source, law: str, *, sample_rate: int, field_of_view_degrees: float, area_share: float) -> Wave:

@@ -48,9 +48,9 @@ class Receipt:
 
 def render_sample(sample: Sample, studio: Studio) -> Receipt:
     """Write image, mask, instance map and, where they are wanted, stems and mixture of one sample."""
-    mask = paint_mask(sample, studio.values)
+    mask, instances = paint(sample, studio.values)
     files = {sample.image_file: _put_image(sample, studio)}
-    pictures = {sample.mask_file: encode_label_map(mask), sample.instance_file: encode_label_map(paint_instances(sample))}
+    pictures = {sample.mask_file: encode_label_map(mask), sample.instance_file: encode_label_map(instances)}
     if studio.layout == "avss":
         pictures[sample.mask_file.replace("labels_semantic", "labels_rgb")] = _rgb_png(mask)
     for name, content in pictures.items():
@@ -62,31 +62,26 @@ def render_sample(sample: Sample, studio: Studio) -> Receipt:
     return Receipt(files, mix_gain)
 
 
-def paint_mask(sample: Sample, values: Mapping[str, int]) -> Labels:
-    """The ground truth, uint8 (height, width): 0, the value of each sounding category, 255 in crowds.
+def paint(sample: Sample, values: Mapping[str, int]) -> tuple[Labels, Labels]:
+    """Ground truth and instance map of a sample, uint8 (height, width) each.
 
-    Where instances overlap the smaller lies on top. Silent objects are background.
+    The ground truth holds 0, the value of each sounding category, and 255 in crowds; silent objects are background.
+    The instance map holds each instance's own index. Where instances overlap the smaller lies on top, and sources
+    lie on top of silent objects.
     """
     height, width = sample.picture.height, sample.picture.width
-    mask: Labels = np.zeros((height, width), np.uint8)
+    mask, instances = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     for rle in sample.ignore:
-        mask[decode_rle(rle, height, width)] = VOID
-    if sample.truth == "base":
-        for instance in _large_first(source.instance for source in sample.sources):
-            mask[decode_rle(instance.rle, height, width)] = values[instance.category]
-    return mask
-
-
-def paint_instances(sample: Sample) -> Labels:
-    """The instance map, uint8 (height, width): each instance's own index; sources lie on top of silent objects."""
-    height, width = sample.picture.height, sample.picture.width
-    found: Labels = np.zeros((height, width), np.uint8)
-    for rle in sample.ignore:
-        found[decode_rle(rle, height, width)] = VOID
-    for group in (sample.silent, [source.instance for source in sample.sources]):
-        for instance in _large_first(group):
-            found[decode_rle(instance.rle, height, width)] = instance.index
-    return found
+        region = decode_rle(rle, height, width)
+        mask[region] = instances[region] = VOID
+    for instance in _large_first(sample.silent):
+        instances[decode_rle(instance.rle, height, width)] = instance.index
+    for instance in _large_first(source.instance for source in sample.sources):
+        region = decode_rle(instance.rle, height, width)
+        instances[region] = instance.index
+        if sample.truth == "base":
+            mask[region] = values[instance.category]
+    return mask, instances
 
 
 def _large_first(instances: Any) -> list[Instance]:

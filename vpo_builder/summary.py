@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evaluators.dataset import Sample
 
 from .material import Material
+
+WIDTH = 240  # of a line on the screen
 
 
 def scan_line(material: Material) -> str:
@@ -25,7 +28,7 @@ def plan_lines(samples: Mapping[str, Sequence[Sample]], shortages: Sequence[str]
         told = ", ".join(f"{splits[split]} {split}" for split in ("train", "val", "test") if splits[split])
         sources = Counter(source.instance.category for sample in rows for source in sample.sources)
         lines.append(f"plan     {setting}: {len(rows)} samples ({told or 'none'}), {sum(sources.values())} sources of {len(sources)} categories{_imbalance(sources)}")
-    return lines + [f"missing  {line}" for line in shortages]
+    return lines + [textwrap.shorten(f"missing: {line}", WIDTH, placeholder=" ... (summary.json has all)").replace(": ", "  ", 1) for line in shortages]
 
 
 def _imbalance(sources: Counter[str]) -> str:

@@ -21,7 +21,7 @@ from evaluators.masks import read_label_map
 
 from .audio_files import read_wav16
 from .mixing import mix
-from .render import paint_instances, paint_mask
+from .render import paint
 from .segmentation import facts_of_rle
 from .settings import SAMPLE_RATE
 
@@ -174,7 +174,7 @@ def _masks(folder: Path, samples: Sequence[Sample], info: DatasetInfo) -> Iterat
             yield Finding(error.reason, error.where, error.message)
             continue
         yield from _mask_rules(folder / sample.mask_file, mask, values, info.layout)
-        if not np.array_equal(mask, paint_mask(sample, values)) or not np.array_equal(instances, paint_instances(sample)):
+        if not all(map(np.array_equal, (mask, instances), paint(sample, values))):
             yield Finding("mask-differs", str(folder / sample.mask_file), "mask or instance map is not what the manifest says; build again into a new folder")
         yield from _positions(sample)
 
