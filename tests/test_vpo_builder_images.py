@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from evaluators.dataset import Picture
 from vpo_builder.images import examine_image, strip_orientation
 from vpo_builder.labels import read_labels
 from vpo_builder.material import Annotation, Candidate, ImageRecord, Rejection
@@ -43,7 +44,8 @@ def png_header(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 def box(x: int, y: int, width: int, height: int) -> bytes:
@@ -58,18 +60,19 @@ def record(*annotations: Annotation, file: str = "a.jpg", width: int = WIDTH, he
     return ImageRecord(139, file, 2, width, height, "val", annotations or (DOG,), "CC", "http://url", "http://page")
 
 
-def examine(folder: Path, data: bytes, *annotations: Annotation, persons: dict[int, tuple[str, str]] | None = None, **more: Any) -> tuple[Candidate | None, tuple[Rejection, ...]]:
+def examine(
+    folder: Path, data: bytes, *annotations: Annotation, persons: dict[int, tuple[str, str]] | None = None
+) -> tuple[Candidate | None, tuple[Rejection, ...]]:
     (folder / "a.jpg").write_bytes(data)
-    return examine_image(record(*annotations, **more), folder, LABELS, persons or {})
+    return examine_image(record(*annotations), folder, LABELS, persons or {})
 
 
 def test_a_good_image(tmp_path: Path) -> None:
     candidate, rejections = examine(tmp_path, GOOD)
     assert rejections == () and candidate is not None
-    assert candidate.picture.sha256 == hashlib.sha256(GOOD).hexdigest()
-    assert (candidate.picture.id, candidate.picture.file, candidate.picture.root, candidate.picture.width, candidate.picture.height) == (139, "a.jpg", 2, 96, 64)
-    assert (candidate.picture.licence, candidate.picture.url, candidate.picture.page) == ("CC", "http://url", "http://page")
-    assert (candidate.picture.orientation, candidate.official_split) == (1, "val")
+    digest = hashlib.sha256(GOOD).hexdigest()
+    assert candidate.picture == Picture(139, "a.jpg", 2, 96, 64, digest, "CC", "http://url", "http://page", orientation=1)
+    assert candidate.official_split == "val"
     (dog,) = candidate.instances
     assert (dog.annotation_id, dog.category, dog.area, dog.bbox, dog.index) == (5, "dog", 600, (10, 20, 30, 20), 0)
     assert decode_rle(dog.rle, HEIGHT, WIDTH)[20:40, 10:40].all()
@@ -185,7 +188,9 @@ def test_strip_orientation_keeps_every_pixel(tmp_path: Path) -> None:
     assert examine(tmp_path, data)[0].picture.orientation == 6  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\xff\xffExif\0\0", b"\x89PNG\r\n", b"\xff\xd8\xff\xff\xff\xe1\x00\x08Exif\0\0\xff\xda"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\xff\xffExif\0\0", b"\x89PNG\r\n", b"\xff\xd8\xff\xff\xff\xe1\x00\x08Exif\0\0\xff\xda"]
+)
 def test_strip_orientation_of_anything_ends(data: bytes) -> None:
     assert len(strip_orientation(data)) <= len(data)
 
@@ -244,8 +249,9 @@ def test_all_bad_images_beside_one_good(tmp_path: Path) -> None:
 
 
 def test_all_bad_masks_beside_one_good(tmp_path: Path) -> None:
-    bad = [b"", b"[]", b"[[]]", b"[[1,2]]", b"[[1,2,3,4]]", b"[[1,1,5,1,5,5,1]]", b"[[null,1,5,1,5,5]]", b"[[1e9,1,5,1,5,5]]", b"[[900,900,905,900,905,905]]", b"{}",
-           b'{"size":[64,96],"counts":[5,5]}', b'{"size":[96,64],"counts":[6144]}', b'{"size":[64,96],"counts":"abc"}']  # fmt: skip
+    polygons = [b"", b"[]", b"[[]]", b"[[1,2]]", b"[[1,2,3,4]]", b"[[1,1,5,1,5,5,1]]", b"[[null,1,5,1,5,5]]", b"[[1e9,1,5,1,5,5]]", b"[[900,900,905,900,905,905]]"]
+    runs = [b"{}", b'{"size":[64,96],"counts":[5,5]}', b'{"size":[96,64],"counts":[6144]}', b'{"size":[64,96],"counts":"abc"}']
+    bad = [*polygons, *runs]
     candidate, rejections = examine(tmp_path, GOOD, DOG, *(Annotation(100 + n, "cat", False, raw) for n, raw in enumerate(bad)))
     assert candidate is not None and [i.annotation_id for i in candidate.instances] == [5]
     assert [r.item for r in rejections] == [f"image 139 annotation {100 + n}" for n in range(len(bad))]

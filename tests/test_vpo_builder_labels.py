@@ -48,7 +48,8 @@ def test_category_of_a_clip_label(label: str, category: str | None) -> None:
 
 
 def test_more_lines_get_the_next_indices_in_file_order(tmp_path: Path) -> None:
-    labels = read_labels(more=table(tmp_path, "train,7,train,vggsound,train whistling\nboat,9,boat,,ship horn\ntrain,7,train,,train horning\ndog,18,dog,mine,woof\n"))
+    lines = ["train,7,train,vggsound,train whistling", "boat,9,boat,,ship horn", "train,7,train,,train horning", "dog,18,dog,mine,woof"]
+    labels = read_labels(more=table(tmp_path, "\n".join(lines)))
     assert len(labels.categories) == 23
     assert (labels.categories["train"].index, labels.categories["boat"].index) == (22, 23)
     assert labels.categories["dog"].index == vpo_categories()["dog"].index
@@ -63,8 +64,18 @@ def test_replaced_table_keeps_official_indices_and_ids(tmp_path: Path) -> None:
     assert labels.persons == ()
 
 
-@pytest.mark.parametrize("text", ["﻿" + HEADER + "train,7,train,x,train horn\n", (HEADER + "train,7,train,x,train horn\n").replace("\n", "\r\n"),
-                                  (HEADER + "train,7,train,x,train horn\n\n  \n").replace(",", ";"), "label , COCO_CATEGORY,category,mask_id,vocabulary,more\ntrain horn,train,train,7,x,1\n"])  # fmt: skip
+PLAIN = HEADER + "train,7,train,x,train horn\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + PLAIN,
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace(",", ";") + "\n  \n",
+        "label , COCO_CATEGORY,category,mask_id,vocabulary,more\ntrain horn,train,train,7,x,1\n",
+    ],
+)
 def test_spellings_of_csv(tmp_path: Path, text: str) -> None:
     labels = read_labels(replace=table(tmp_path, text, header=""))
     assert labels.category_of_label("train horn") == "train"

@@ -153,7 +153,7 @@ def test_facts_against_pixels(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> None
     assert facts.rle == rle
     assert (decode_rle(rle, height, width) == mask).all() and decode_rle(rle, height, width).dtype == bool
     assert facts.area == len(rows)
-    assert facts.bbox == (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+    assert facts.bbox == tuple(map(int, (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)))
     assert abs(facts.position - (columns.mean() + 0.5) / width) <= 1 / GRID
     assert facts.position * GRID == int(facts.position * GRID)
 

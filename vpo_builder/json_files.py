@@ -45,11 +45,12 @@ def read_json(path: Path, kind: type[Content], key_counts: Callable[[Content], M
 def _read(path: Path) -> Buffer:
     """The bytes of a file, mapped: they come from the disk cache and need no memory of their own."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise DataError("json-unreadable", path, "is a folder or device, not a file; give the json file")
+        if found.st_size == 0:
+            raise DataError("json-malformed", path, "is empty (byte 0); get the file again")
         with open(path, "rb") as stream:
-            if not stream.read(4096).strip(b"\0 \t\r\n"):
-                raise DataError("json-malformed", path, "is empty (byte 0); get the file again")
             buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise DataError("json-unreadable", path, f"can't be read ({error}); check the path") from error
