@@ -1,33 +1,39 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
-
 from tasks import deadly, square
-from vpo_builder.engines import Lost, run
+
+from vpo_builder.engines import Engine, Lost, Outcome
+
+
+def run(task: Callable[[int], int], items: Sequence[int], workers: int) -> list[Outcome[int, int]]:
+    with Engine(workers) as engine:
+        return list(engine.run(task, items))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_item_comes_back_with_its_own_result(workers: int) -> None:
-    outcomes = list(run(square, range(30), workers=workers))
+    outcomes = run(square, range(30), workers)
     assert sorted((outcome.item, outcome.result) for outcome in outcomes) == [(n, n * n) for n in range(30)]  # type: ignore[type-var]
 
 
 def test_a_worker_that_died_is_replaced_and_its_items_tried_again(tmp_path: Path) -> None:
     task = partial(deadly, always=frozenset(), once=tmp_path / "died")
-    assert sorted(outcome.result for outcome in run(task, range(20), workers=2)) == list(range(20))  # type: ignore[type-var]
+    assert sorted(outcome.result for outcome in run(task, range(20), 2)) == list(range(20))  # type: ignore[type-var]
     assert (tmp_path / "died").exists()
 
 
 def test_an_item_that_kills_every_worker_is_given_up_and_the_rest_is_done(tmp_path: Path) -> None:
     task = partial(deadly, always=frozenset({3}), once=tmp_path / "died")
-    outcomes = {outcome.item: outcome.result for outcome in run(task, range(12), workers=2)}
+    outcomes = {outcome.item: outcome.result for outcome in run(task, range(12), 2)}
     assert isinstance(outcomes.pop(3), Lost)
     assert outcomes == {n: n for n in range(12) if n != 3}
 
 
 def test_an_error_in_a_task_ends_the_run() -> None:
     with pytest.raises(TypeError):
-        list(run(square, ["text", "more"], workers=2))  # type: ignore[list-item]
+        list(run(square, ["text", "more"], 2))  # type: ignore[list-item]

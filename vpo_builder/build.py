@@ -16,10 +16,10 @@ from evaluators.dataset import DatasetInfo, Sample, read_info
 from evaluators.errors import DataError
 from evaluators.files import sha256_file, write_text
 
-from . import engines
 from .audio_files import write_wav
 from .clips import read_id_list
 from .draws import generator
+from .engines import Engine, finished
 from .finish import Outcome, finish, rejection_lines
 from .journal import WORK, Journal, completed
 from .labels import LabelTable, read_labels
@@ -63,11 +63,12 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         shutil.rmtree(folder / WORK, ignore_errors=True)  # left by a kill between the last two steps
         progress.line(f"complete {folder}: nothing to do")
         return read_info(folder)
-    with Journal(folder, f"{name} shard {settings.shard}" if settings.shard else name) as journal:
+    claimed = f"{name} shard {settings.shard}" if settings.shard else name
+    with Journal(folder, claimed) as journal, Engine(settings.workers, settings.engine) as engine:
         labels = read_labels(settings.labels, settings.more_labels)
-        sources = find_sources(settings, progress)
-        written = _planned(sources, settings, labels, journal, progress)
-        _render(written, sources, settings, labels, journal, progress)
+        sources = find_sources(settings, engine, progress)
+        written = _planned(sources, settings, labels, journal, engine, progress)
+        _render(written, sources, settings, labels, journal, engine, progress)
         if settings.shard:
             journal.record("part", settings.shard, {"build": name, "settings": settings.content()})
             progress.line(f"part     {settings.shard} of {folder} is done; put the parts together with `vpo merge`")
@@ -89,12 +90,12 @@ def complete(written: Written, settings: Settings, name: str, labels: LabelTable
     return info
 
 
-def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, progress: Progress) -> Written:
+def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Written:
     """The plan: read back where an earlier run wrote it, else made from a scan of all sources."""
     path = journal.folder / PLAN
     if path.exists():
         return read_plan(journal.folder)
-    material = scan(sources, settings, labels, journal, progress)
+    material = scan(sources, settings, labels, journal, engine, progress)
     progress.line(scan_line(material))
     if settings.strict and any(not rejection.warning for rejection in material.rejections):
         write_text(journal.folder / "rejected.jsonl", rejection_lines(material.rejections, warning=False))
@@ -141,18 +142,18 @@ def _jobs(written: Written, part: int, parts: int) -> Iterator[tuple[str, Sample
                     yield variant, sample
 
 
-def _render(written: Written, sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, progress: Progress) -> None:
+def _render(
+    written: Written, sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress
+) -> None:
     done = journal.done("sample")
     todo = [(variant, sample) for variant, sample in _jobs(written, *settings.part) if f"{variant}:{sample.mask_file}" not in done]
     values = {c.name: c.mask_id if settings.layout == "vpo" else c.index for c in labels.categories}
     roots = tuple(root.resolve() for root in sources.coco_images)
     studio = Studio(journal.folder, journal.folder / CLIPS, roots, settings.images, settings.layout, values, settings.field_of_view)
     with progress.stage("render", len(todo)) as advance:
-        for outcome in engines.run(partial(_render_job, studio=studio), todo, workers=settings.workers, engine=settings.engine):
+        for outcome in engine.run(partial(_render_job, studio=studio), todo):
             variant, sample = outcome.item
-            if isinstance(outcome.result, engines.Lost):
-                raise DataError("worker-lost", sample.id, "rendering it killed the worker each time; is there enough memory? run again to go on")
-            journal.record("sample", f"{variant}:{sample.mask_file}", msgspec.to_builtins(outcome.result))
+            journal.record("sample", f"{variant}:{sample.mask_file}", msgspec.to_builtins(finished(outcome)))
             advance()
 
 

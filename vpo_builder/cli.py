@@ -190,14 +190,17 @@ def gallery(folder: Path, limit: int) -> None:
 @click.option("--images", type=click.IntRange(1), default=240, show_default=True)
 @click.option("--clips", type=click.IntRange(1), default=12, show_default=True, help="Clips per category.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(1), help="Processes; as many as cores by default.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @_told
-def world(folder: Path, images: int, clips: int, seed: int, quiet: bool) -> None:
+def world(folder: Path, images: int, clips: int, seed: int, workers: int | None, quiet: bool) -> None:
     """Write the sample world: a drawn COCO folder and a synthesized VGGSound folder."""
+    from .engines import Engine
     from .progress import for_screen
     from .sources import make_world
 
     progress = for_screen(quiet)
-    made = make_world(folder, images, clips, seed, progress)
+    with Engine(workers) as engine:
+        made = make_world(folder, images, clips, seed, engine, progress)
     for name, paths in dataclasses.asdict(made).items():
         progress.line(f"{name:<12} {paths if isinstance(paths, Path) else ' '.join(map(str, paths))}")

@@ -9,12 +9,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from evaluators.errors import DataError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Running = dict[Future[list[Result]], tuple[Sequence[Item], int]]  # what each worker has, and how often that killed one
 CHUNK = 8
 ATTEMPTS = 3  # runs of one item alone before its worker's death is laid to it
 
@@ -34,19 +36,69 @@ class Outcome(Generic[Item, Result]):
     result: Result | Lost
 
 
-def run(function: Callable[[Item], Result], items: Sequence[Item], *, workers: int | None, engine: str = "local") -> Iterator[Outcome[Item, Result]]:
-    """``function`` on every item, in any order. It must be a module-level function or a partial of one.
+def finished(outcome: Outcome[Item, Result]) -> Result:
+    """The result of an item that has to have one. Raises ``DataError`` ``worker-lost``."""
+    if isinstance(outcome.result, Lost):
+        raise DataError("worker-lost", outcome.item, "killed its worker process each time; is there enough memory? run again to go on")
+    return outcome.result
 
-    An exception in ``function`` ends the run; a worker that dies is replaced and its items are tried again.
-    """
-    count = workers or os.cpu_count() or 1
-    if engine == "ray":
-        yield from _ray(function, items, count if workers else None)
-    elif count == 1 or len(items) < 2:
-        for item in items:
-            yield Outcome(item, function(item))
-    else:
-        yield from _pool(function, items, count)
+
+class Engine:
+    """Runs tasks on ``workers`` processes (as many as cores by default). Use as a context manager."""
+
+    def __init__(self, workers: int | None = 1, kind: str = "local") -> None:
+        self.kind = kind
+        self._asked = workers
+        self._workers = workers or os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._close()
+
+    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Outcome[Item, Result]]:
+        """``function`` on every item, in any order. It must be a module-level function or a partial of one.
+
+        An exception in ``function`` ends the run; a worker that dies is replaced and its items are tried again.
+        """
+        if self.kind == "ray":
+            yield from _ray(function, items, self._asked)
+        elif self._workers == 1 or len(items) < 2:
+            for item in items:
+                yield Outcome(item, function(item))
+        else:
+            yield from self._in_pool(function, items)
+
+    def _in_pool(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Outcome[Item, Result]]:
+        waiting = deque(_chunks(items))
+        running: Running[Result, Item] = {}
+        while waiting or running:
+            pool = self._open()
+            try:
+                # a suspect of an earlier death runs with nothing beside it, so that only it can be blamed
+                alone = bool(waiting) and waiting[0][1] > 0
+                while waiting and len(running) < (1 if alone else 2 * self._workers) and (alone or waiting[0][1] == 0):
+                    running[pool.submit(_chunk, function, waiting[0][0])] = waiting[0]
+                    waiting.popleft()
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield from _outcomes(running[future][0], future.result())
+                    del running[future]
+            except BrokenProcessPool:
+                yield from _after_death(running, waiting)
+                running = {}
+                self._close()
+
+    def _open(self) -> ProcessPoolExecutor:
+        self._pool = self._pool or ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+        return self._pool
+
+    def _close(self) -> None:
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
 
 
 def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -57,29 +109,7 @@ def _chunks(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int]]:
     return ((items[start : start + CHUNK], 0) for start in range(0, len(items), CHUNK))
 
 
-def _pool(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Outcome[Item, Result]]:
-    waiting = deque(_chunks(items))
-    while waiting:
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-        running: dict[Future[list[Result]], tuple[Sequence[Item], int]] = {}
-        try:
-            while waiting or running:
-                # a suspect of an earlier death runs with nothing beside it, so that only it can be blamed
-                alone = bool(waiting) and waiting[0][1] > 0
-                while waiting and len(running) < (1 if alone else 2 * workers) and (alone or waiting[0][1] == 0):
-                    running[pool.submit(_chunk, function, waiting[0][0])] = waiting[0]
-                    waiting.popleft()
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield from _outcomes(running[future][0], future.result())
-                    del running[future]
-        except BrokenProcessPool:
-            yield from _after_death(running, waiting)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _after_death(running: dict[Future[list[Any]], tuple[Sequence[Item], int]], waiting: deque[tuple[Sequence[Item], int]]) -> Iterator[Outcome[Item, Any]]:
+def _after_death(running: Running[Result, Item], waiting: deque[tuple[Sequence[Item], int]]) -> Iterator[Outcome[Item, Result]]:
     """Hand out what had finished, and queue the rest item by item, each with its number of deaths."""
     blamed = len(running) == 1
     for future, (part, deaths) in running.items():

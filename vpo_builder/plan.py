@@ -96,7 +96,7 @@ class _Planner:
         base, more = self._deck("ms"), self._deck("msmi")
         for candidate in candidates:
             twice = repeats(candidate)
-            if setting == "ms" and twice or setting == "msmi" and not twice and not self.settings.msmi_base:
+            if (setting == "ms" and twice) or (setting == "msmi" and not twice and not self.settings.msmi_base):
                 continue
             rng = generator(self.settings.seed, "msmi" if twice else "ms", candidate.picture.id)
             chosen = self._pairs(candidate, rng, more) if twice else self._singles(candidate, rng, base)

@@ -12,11 +12,11 @@ import msgspec
 
 from evaluators.errors import DataError
 
-from . import engines
 from .audio_files import examine_clip, write_wav
 from .clip_tables import read_clip_table
 from .clips import find_clips, read_id_list
 from .coco import read_coco
+from .engines import Engine, Lost
 from .images import examine_image
 from .journal import WORK, Journal
 from .labels import LabelTable
@@ -48,7 +48,7 @@ class Examined:
     rejections: tuple[Rejection, ...]
 
 
-def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, progress: Progress) -> Material:
+def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Material:
     """All usable images and clips, in the order of their ids, and everything that was rejected."""
     excluded = read_id_list(settings.exclude) if settings.exclude else frozenset()
     images, image_rejections = _list_images(sources, labels, excluded)
@@ -60,7 +60,7 @@ def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Jour
     (journal.folder / CLIPS).mkdir(parents=True, exist_ok=True)
     image_task = partial(_image, roots=sources.coco_images, labels=labels)
     clip_task = partial(_clip, clip_dir=sources.clip_dir, out=journal.folder / CLIPS, settings=settings)
-    run = _Runner(settings, journal, progress)
+    run = _Runner(engine, journal, progress)
     candidates, more = run.stage("images", image_task, image_items, Candidate)
     usable, still_more = run.stage("clips", clip_task, clip_items, UsableClip)
     rejections = (*image_rejections, *clip_rejections, *more, *still_more)
@@ -80,7 +80,7 @@ def _list_clips(sources: Sources, labels: LabelTable, excluded: frozenset[str]) 
 
 @dataclass(frozen=True)
 class _Runner:
-    settings: Settings
+    engine: Engine
     journal: Journal
     progress: Progress
 
@@ -89,9 +89,9 @@ class _Runner:
         done = self.journal.done(name)
         todo = [item for item in items if item.key not in done]
         with self.progress.stage(name, len(todo)) as advance:
-            for outcome in engines.run(partial(_examine, task=task), todo, workers=self.settings.workers, engine=self.settings.engine):
+            for outcome in self.engine.run(partial(_examine, task=task), todo):
                 examined = outcome.result
-                if isinstance(examined, engines.Lost):
+                if isinstance(examined, Lost):
                     message = f"reading it killed the worker {examined.attempts} times; remove or replace the file"
                     examined = Examined(None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", message),))
                 self.journal.record(name, outcome.item.key, msgspec.to_builtins(examined))

@@ -10,6 +10,7 @@ from evaluators.categories import vpo_categories
 from evaluators.errors import DataError
 from evaluators.files import sha256_file
 
+from .engines import Engine
 from .progress import Progress
 from .settings import Settings
 from .world import World, write_world
@@ -70,16 +71,16 @@ def _check_apart(out: Path, source: Path) -> None:
         raise DataError("nested-folders", out, f"the output folder and the source folder {source} lie in each other; give an output folder elsewhere")
 
 
-def find_sources(settings: Settings, progress: Progress) -> Sources:
+def find_sources(settings: Settings, engine: Engine, progress: Progress) -> Sources:
     """The user's sources; without any, the sample world, which is written first if need be."""
     if settings.clips and settings.clip_dir:
         instances, images, captions = (tuple(map(Path, group)) for group in (settings.coco_json, settings.coco_images, settings.captions))
         return Sources(instances, images, captions, Path(settings.clips), Path(settings.clip_dir))
-    world = make_world(Path(settings.out) / WORLD, settings.world_images, settings.world_clips, settings.seed, progress)
+    world = make_world(Path(settings.out) / WORLD, settings.world_images, settings.world_clips, settings.seed, engine, progress)
     return Sources(tuple(world.coco_json), tuple(world.coco_images), tuple(world.captions), world.clips, world.clip_dir)
 
 
-def make_world(folder: Path, images: int, clips_per_category: int, seed: int, progress: Progress) -> World:
+def make_world(folder: Path, images: int, clips_per_category: int, seed: int, engine: Engine, progress: Progress) -> World:
     """Write the sample world, telling how far it is."""
     with progress.stage("world", images + clips_per_category * len(vpo_categories())) as advance:
-        return write_world(folder, images=images, clips_per_category=clips_per_category, seed=seed, progress=lambda done, total: advance())
+        return write_world(folder, images=images, clips_per_category=clips_per_category, seed=seed, engine=engine, advance=advance)

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from evaluators.files import atomic_write, write_text
 
 from .audio_files import encode_flac, encode_wav
 from .draws import generator
+from .engines import Engine, finished
 from .mixing import to_pcm16
 from .settings import SAMPLE_RATE
 from .world_annotations import annotation_rows, categories, image_row
@@ -75,12 +77,18 @@ class ClipRow:
 
 
 def write_world(
-    folder: Path, *, images: int = 240, clips_per_category: int = 12, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    folder: Path,
+    *,
+    images: int = 240,
+    clips_per_category: int = 12,
+    seed: int = 0,
+    engine: Engine | None = None,
+    advance: Callable[[], None] = lambda: None,
 ) -> World:
     """Write a sample world into ``folder``, or complete the one of the same arguments that is there.
 
-    ``progress`` is told, after each image and each clip, how many are done and how many there will be; a world
-    that is complete is left as it is, without a word. Same arguments, same bytes.
+    ``advance`` is called after each image and each clip; a world that is complete is left as it is. Same
+    arguments, same bytes, on any engine.
     Raises ``DataError`` ``world-differs`` where the folder holds a world of other arguments, ValueError for
     negative numbers.
     """
@@ -92,10 +100,9 @@ def write_world(
     if _begin(folder, arguments):
         return world
     clips = [clip_row(seed, category, labels, number) for category, labels in vggsound_labels().items() for number in range(clips_per_category)]
-    total = images + len(clips)
-    tell = progress or (lambda done, total: None)
-    _write_coco(world, images, seed, lambda done: tell(done, total))
-    _write_clips(world, clips, seed, lambda done: tell(images + done, total))
+    engine = engine or Engine()
+    _write_coco(world, images, seed, engine, advance)
+    _write_clips(world, clips, seed, engine, advance)
     _mark(folder, arguments, complete=True)
     return world
 
@@ -142,25 +149,40 @@ def _mark(folder: Path, arguments: dict[str, int], *, complete: bool) -> None:
 # ----------------------------------------------------------------------------------------------------- images
 
 
-def _write_coco(world: World, images: int, seed: int, tell: Callable[[int], None]) -> None:
-    rows: dict[str, list[list[Any]]] = {split: [[], [], []] for split in SPLITS}
-    for number in range(images):
-        split = "val" if number % 5 == 3 else "train"
-        scene, image_id = draw_scene(seed, number), number + 1
-        path = world.coco_images[SPLITS.index(split)] / f"{image_id:012d}.jpg"
-        if not path.exists():
-            _write_jpeg(path, scene)
-        texts = write_captions(generator(seed, "world captions", number), scene)
-        pictures, annotations, captions = rows[split]
-        pictures.append(image_row(image_id, split, scene))
-        annotations += annotation_rows(image_id, scene.seen)
-        captions += [{"image_id": image_id, "id": 10 * image_id + index, "caption": text} for index, text in enumerate(texts)]
-        tell(number + 1)
+def _write_coco(world: World, images: int, seed: int, engine: Engine, advance: Callable[[], None]) -> None:
+    made: dict[int, _Rows] = {}
+    for outcome in engine.run(partial(_write_image, world=world, seed=seed), range(images)):
+        made[outcome.item] = finished(outcome)
+        advance()
     for split, instances_file, captions_file in zip(SPLITS, world.coco_json, world.captions, strict=True):
-        pictures, annotations, captions = rows[split]
-        common = {"info": INFO, "licenses": LICENCES, "images": pictures}
+        rows = [made[number] for number in range(images) if _split(number) == split]
+        common = {"info": INFO, "licenses": LICENCES, "images": [row.picture for row in rows]}
+        annotations = [annotation for row in rows for annotation in row.annotations]
         _write_json(instances_file, {**common, "annotations": annotations, "categories": categories()})
-        _write_json(captions_file, {**common, "annotations": captions})
+        _write_json(captions_file, {**common, "annotations": [caption for row in rows for caption in row.captions]})
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the json files say of one image."""
+
+    picture: dict[str, Any]
+    annotations: list[dict[str, Any]]
+    captions: list[dict[str, Any]]
+
+
+def _split(number: int) -> str:
+    return "val" if number % 5 == 3 else "train"
+
+
+def _write_image(number: int, world: World, seed: int) -> _Rows:
+    split, scene, image_id = _split(number), draw_scene(seed, number), number + 1
+    path = world.coco_images[SPLITS.index(split)] / f"{image_id:012d}.jpg"
+    if not path.exists():
+        _write_jpeg(path, scene)
+    texts = write_captions(generator(seed, "world captions", number), scene)
+    captions = [{"image_id": image_id, "id": 10 * image_id + index, "caption": text} for index, text in enumerate(texts)]
+    return _Rows(image_row(image_id, split, scene), annotation_rows(image_id, scene.seen), captions)
 
 
 def _write_jpeg(path: Path, scene: Scene) -> None:
@@ -203,14 +225,10 @@ def clip_row(seed: int, category: str, labels: list[str], number: int) -> ClipRo
     return ClipRow(category, number, video_id, start, str(order[number % len(labels)]), "test" if video % 5 == 3 else "train", form)
 
 
-def _write_clips(world: World, clips: list[ClipRow], seed: int, tell: Callable[[int], None]) -> None:
-    for done, clip in enumerate(clips, 1):
-        path = world.clip_dir / clip.file
-        if not path.exists():
-            signal = synthesise(generator(seed, "world sound", (clip.category, clip.number)), clip.category, clip.label)
-            with atomic_write(path) as stream:
-                stream.write(encode_clip(signal, clip.form))
-        tell(done)
+def _write_clips(world: World, clips: list[ClipRow], seed: int, engine: Engine, advance: Callable[[], None]) -> None:
+    for outcome in engine.run(partial(_write_clip, folder=world.clip_dir, seed=seed), clips):
+        finished(outcome)
+        advance()
     lines = io.StringIO()
     rows = sorted((clip.video_id, clip.start_seconds, clip.label, clip.split) for clip in clips)
     csv.writer(lines, lineterminator="\n").writerows(rows)
@@ -226,3 +244,11 @@ def encode_clip(signal: Array, form: str) -> bytes:
         return encode_wav(to_pcm16(both.astype(np.float32)), rate)
     pcm = to_pcm16(signal.astype(np.float32))
     return encode_flac(pcm) if form == "flac" else encode_wav(pcm)
+
+
+def _write_clip(clip: ClipRow, folder: Path, seed: int) -> None:
+    path = folder / clip.file
+    if not path.exists():
+        signal = synthesise(generator(seed, "world sound", (clip.category, clip.number)), clip.category, clip.label)
+        with atomic_write(path) as stream:
+            stream.write(encode_clip(signal, clip.form))
