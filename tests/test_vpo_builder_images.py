@@ -249,8 +249,8 @@ def test_all_bad_images_beside_one_good(tmp_path: Path) -> None:
 
 
 def test_all_bad_masks_beside_one_good(tmp_path: Path) -> None:
-    polygons = [b"", b"[]", b"[[]]", b"[[1,2]]", b"[[1,2,3,4]]", b"[[1,1,5,1,5,5,1]]", b"[[null,1,5,1,5,5]]", b"[[1e9,1,5,1,5,5]]", b"[[900,900,905,900,905,905]]"]
-    runs = [b"{}", b'{"size":[64,96],"counts":[5,5]}', b'{"size":[96,64],"counts":[6144]}', b'{"size":[64,96],"counts":"abc"}']
+    polygons = [b"[]", b"[[]]", b"[[1,2]]", b"[[1,2,3,4]]", b"[[1,1,5,1,5,5,1]]", b"[[null,1,5,1,5,5]]", b"[[1e9,1,5,1,5,5]]", b"[[900,900,905,900,905,905]]"]
+    runs = [b"", b"{}", b'{"size":[64,96],"counts":[5,5]}', b'{"size":[96,64],"counts":[6144]}', b'{"size":[64,96],"counts":"abc"}']
     bad = [*polygons, *runs]
     candidate, rejections = examine(tmp_path, GOOD, DOG, *(Annotation(100 + n, "cat", False, raw) for n, raw in enumerate(bad)))
     assert candidate is not None and [i.annotation_id for i in candidate.instances] == [5]

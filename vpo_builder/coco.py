@@ -143,7 +143,7 @@ class _Gathered:
 
     labels: LabelTable
     images: dict[int, _Seen] = field(default_factory=dict)
-    annotations: dict[int, list[Annotation]] = field(default_factory=lambda: defaultdict(list))  # by image
+    annotations: dict[int, list[Annotation]] = field(default_factory=dict)  # by image
     rejections: list[Rejection] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     names: list[str] = field(default_factory=list)
@@ -159,11 +159,11 @@ def _gather(path: Path, root: int, gathered: _Gathered) -> None:
     gathered.known |= any(categories.values())
     gathered.names += [category.name for category in content.categories]
     gathered.counts.update(images=len(content.images), annotations=len(content.annotations))
-    present = {image.id for image in content.images}
-    _gather_annotations(content.annotations, categories, present, path, gathered)
+    of_image = {image.id: gathered.annotations.setdefault(image.id, []) for image in content.images}
+    _gather_annotations(content.annotations, categories, of_image, path, gathered)
     licences = {licence.id: licence.name for licence in content.licenses}
     for image in content.images:
-        if image.id in gathered.annotations:
+        if of_image[image.id]:
             licence = licences.get(image.license, "") if image.license is not None else ""
             _gather_image(_Seen(image, path, root, licence), gathered)
 
@@ -202,23 +202,26 @@ def _category(name: str, labels: LabelTable) -> str:
     return "" if not found else PERSON if same_name(name) == PERSON else found[0]
 
 
-def _gather_annotations(rows: list[_Annotation], categories: Mapping[int, str], present: set[int], path: Path, gathered: _Gathered) -> None:
-    """Keep the annotations of known categories."""
-    for category_id in {row.category_id for row in rows} - categories.keys():
-        gathered.counts[f"category id {category_id}"] += sum(row.category_id == category_id for row in rows)
+def _gather_annotations(
+    rows: list[_Annotation], categories: Mapping[int, str], of_image: Mapping[int, list[Annotation]], path: Path, gathered: _Gathered
+) -> None:
+    """Keep the annotations of known categories, each with its image."""
+    if not {row.category_id for row in rows} <= categories.keys():
+        gathered.counts.update(f"category id {row.category_id}" for row in rows if row.category_id not in categories)
     rows[:] = [row for row in rows if categories.get(row.category_id)]
     earlier = {annotation.id: image for image, annotations in gathered.annotations.items() for annotation in annotations}
     rows.reverse()
     while rows:  # one by one, so that the memory of the file's records is used again
         row = rows.pop()
         annotation = Annotation(row.id, categories[row.category_id], bool(row.iscrowd), bytes(row.segmentation) if row.segmentation else b"")
-        if row.image_id not in present:
+        annotations = of_image.get(row.image_id)
+        if annotations is None:
             message = f"belongs to image {row.image_id}, which {path} doesn't hold"
             gathered.rejections.append(Rejection("annotation", f"image {row.image_id} annotation {row.id}", "unknown-image", message))
         elif row.id in earlier:
             _check_repeated(annotation, row.image_id, earlier[row.id], path, gathered)
         else:
-            gathered.annotations[row.image_id].append(annotation)
+            annotations.append(annotation)
 
 
 def _check_repeated(annotation: Annotation, image_id: int, earlier_image_id: int, path: Path, gathered: _Gathered) -> None:
