@@ -33,6 +33,8 @@ class Clip:
     file: str  # as in the user's clip folder
     sha256: str  # of that file
     licence: str = ""
+    gain: float = 1.0  # linear, by which it was brought to its level; its wav has it already
+    wav_sha256: str = ""  # of the mono wav in the dataset
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class Source:
-    """An instance that sounds: which clip, where it is heard, how loud."""
+    """An instance that sounds: which clip, and where it is heard."""
 
     instance: Instance
     clip: Clip
     position: float  # where it is heard: the instance's own position, or a counterfactual one
-    gain: float = 1.0  # linear, before panning
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def sample_from_json(line: str) -> Sample:
         "picture": Picture(**row["picture"]),
         "crop": Crop(**row["crop"]),
         "sources": tuple(
-            Source(_instance(source["instance"]), Clip(**source["clip"]), source["position"], source["gain"]) for source in row["sources"]
+            Source(_instance(source["instance"]), Clip(**source["clip"]), source["position"]) for source in row["sources"]
         ),
         "silent": tuple(_instance(instance) for instance in row["silent"]),
         **{name: tuple(row[name]) for name in ("unlabelled", "ignore", "stem_files")},

@@ -355,7 +355,7 @@ def test_16_bits_at_16_khz_pass_unchanged(tmp_path: Path) -> None:
     clip, pcm, warnings = accepted(tmp_path / "a.wav")
     np.testing.assert_array_equal(pcm, sound)
     assert warnings == []
-    assert clip.pcm_sha256 == clip.clip.sha256 == hashlib.sha256((tmp_path / "a.wav").read_bytes()).hexdigest()
+    assert clip.clip.wav_sha256 == clip.clip.sha256 == hashlib.sha256((tmp_path / "a.wav").read_bytes()).hexdigest()
 
 
 def test_the_record_of_a_clip(tmp_path: Path) -> None:
@@ -422,3 +422,14 @@ def test_real_clips() -> None:
     clip, pcm, remarks = examine_clip(record("-0pJqpNjft4_000267.mp4"), folder, Settings())
     assert clip is not None and pcm is not None and not remarks
     assert pcm.shape == (160_000,)
+
+
+def test_a_level_is_in_the_wav_and_written_down(tmp_path: Path) -> None:
+    """A tone of peak 0.1 has an RMS of -23.01 dBFS; at -29.03 dBFS it is half as high."""
+    tone = np.round(3276.8 * np.sin(2 * np.pi * 440 * np.arange(160_000) / 16_000)).astype(np.int16)
+    write_wav(tmp_path / "a.wav", tone)
+    clip, pcm, _ = accepted(tmp_path / "a.wav", level="rms", level_target=-23.0103 - 6.0206)
+    assert clip.clip.gain == pytest.approx(0.5, rel=1e-3)
+    np.testing.assert_allclose(pcm, tone * clip.clip.gain, atol=0.51)
+    _, loud, _ = accepted(tmp_path / "a.wav", level="rms", level_target=0.0)
+    assert np.abs(loud).max() == round(0.99 * 32_768), "held below full scale"

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from vpo_builder.deck import Deck
 from worlds import clip, clips
+
+from vpo_builder.deck import Deck
 
 TRAIN = {clip.clip.video_id: "train" for clip in clips("dog", 9)}
 

@@ -15,7 +15,7 @@ from vpo_builder.material import UsableClip
 
 
 def clip(rms: float = 0.1, loudness: float | None = None) -> UsableClip:
-    return UsableClip(Clip("a_000000", "a", 0.0, "dog", "a.wav", ""), "dog", "", 10.0, 0.5, rms, loudness, "")
+    return UsableClip(Clip("a_000000", "a", 0.0, "dog", "a.wav", ""), "dog", "", 10.0, 0.5, rms, loudness)
 
 
 def test_decibels() -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from worlds import candidate, clips
 
 from evaluators.dataset import Sample
 from vpo_builder.material import Material, UsableClip
 from vpo_builder.plan import make_plan, shortages
 from vpo_builder.settings import Settings
-from worlds import candidate, clips
 
 NAMES = ("dog", "cat", "cow", "bird", "bus", "car", "airplane", "horse")
 PLENTY = tuple(c for name in (*NAMES, "male") for split in ("train", "test") for c in clips(name, 40, split=split))

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import candidate, clip
 
 from vpo_builder.settings import Settings
 from vpo_builder.splits import draw_share, image_splits, video_splits
-from worlds import candidate, clip
 
 
 def test_a_share_of_each_category_and_at_least_one_of_two() -> None:

@@ -61,7 +61,7 @@ def test_a_source_at_the_right_edge_is_in_the_last_tenth(toy_dataset: Any) -> No
 def test_clip_reuse_and_scaled_mixtures_are_seen(toy_dataset: Any) -> None:
     _, samples, info = toy_dataset
     first = samples[0].sources[0]
-    again = replace(samples[0], mix_gain=0.5, sources=(first, replace(samples[0].sources[1], clip=first.clip, gain=0.25)))
+    again = replace(samples[0], mix_gain=0.5, sources=(first, replace(samples[0].sources[1], clip=replace(first.clip, gain=0.25))))
     counts = compute_stats([again], info)["settings"]["msmi"]
     assert counts["clip_uses"] == {"2": 1}
     assert counts["scaled_mixtures"] == 1

@@ -34,7 +34,7 @@ def clip(video_id: str, category: str, *, start: int = 0, label: str = "", split
     """A usable clip of a category."""
     name = f"{video_id}_{start:06d}"
     found = Clip(name, video_id, float(start), label or category, f"{name}.wav", f"hash of {name}")
-    return UsableClip(found, category, split, 10.0, 0.5, 0.1, None, f"pcm of {name}")
+    return UsableClip(found, category, split, 10.0, 0.5, 0.1, None)
 
 
 def clips(category: str, count: int, *, split: str = "") -> list[UsableClip]:

@@ -10,7 +10,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -24,10 +24,10 @@ from evaluators.dataset import Clip
 from evaluators.errors import DataError
 from evaluators.files import atomic_write, inside, sha256_file
 
-from .loudness import lufs
+from .loudness import level_gain, lufs
 from .material import ClipRecord, Rejection, UsableClip
 from .media_headers import missing_bytes, sound_format
-from .mixing import Pcm, Wave, fit_length, to_pcm16
+from .mixing import PEAK, Pcm, Wave, fit_length, to_pcm16
 from .settings import SAMPLE_RATE, Settings
 
 LONGEST_SECONDS = 600.0  # more is never read from one file
@@ -80,6 +80,9 @@ def examine_clip(record: ClipRecord, clip_dir: Path | str, settings: Settings) -
             remarks.append(_warning(record, "audio-overshoot", f"peak {overshoot:.3f} after resampling; scaled back to 1"))
         pcm = to_pcm16(wave)
         usable = _judged(record, path, pcm, settings, min(len(sound), settings.length) / SAMPLE_RATE)
+        gain = _gain(usable, wave, settings)
+        pcm = pcm if gain == 1 else to_pcm16(wave, gain)
+        usable = replace(usable, clip=replace(usable.clip, gain=gain, wav_sha256=hashlib.sha256(encode_wav(pcm)).hexdigest()))
     except DataError as error:
         if error.reason == "missing-package":  # no fault of the clip's
             raise
@@ -140,7 +143,7 @@ def _decode(path: Path, longest_seconds: float) -> _Decoded:
     mono = blocks[0][1] if len(blocks) == 1 else np.concatenate([block for _, block in blocks] or [np.zeros(0, np.float32)])
     if not len(mono):
         raise DataError("audio-empty", path, "holds no sound; replace it")
-    if not np.isfinite(mono).all():
+    if not (np.isfinite(mono.max()) and np.isfinite(mono.min())):
         raise DataError("audio-nonfinite", path, "holds samples that are infinite or no numbers; replace it")
     return _Decoded(mono, blocks[0][0])
 
@@ -250,9 +253,10 @@ def _source_warnings(record: ClipRecord, decoded: _Decoded) -> Iterator[Rejectio
     mono, rate = decoded.mono, decoded.sample_rate
     if rate < SAMPLE_RATE:
         yield _warning(record, "below-target-rate", f"has {rate} samples per second; what lies above {rate // 2} Hz is missing")
-    clipped = np.count_nonzero(np.abs(mono) >= FULL_SCALE) / len(mono)
-    if clipped > CLIPPED_SHARE:
-        yield _warning(record, "audio-clipped", f"{clipped:.1%} of its samples are at full scale")
+    if mono.max() >= FULL_SCALE or mono.min() <= -FULL_SCALE:
+        clipped = np.count_nonzero(np.abs(mono) >= FULL_SCALE) / len(mono)
+        if clipped > CLIPPED_SHARE:
+            yield _warning(record, "audio-clipped", f"{clipped:.1%} of its samples are at full scale")
     mean, power = float(mono.mean()), float(np.dot(mono, mono)) / len(mono)
     if power and mean * mean > power / 4:
         yield _warning(record, "audio-dc", f"has an offset of {mean:.3f} at an RMS of {power**0.5:.3f}")
@@ -289,5 +293,12 @@ def _judged(record: ClipRecord, path: Path, pcm: Pcm, settings: Settings, second
         peak=peak,
         rms=float(np.sqrt(np.mean(np.square(heard, dtype=np.float64)))),
         lufs=lufs(heard, SAMPLE_RATE) if settings.level == "lufs" else None,
-        pcm_sha256=hashlib.sha256(encode_wav(pcm)).hexdigest(),
     )
+
+
+def _gain(usable: UsableClip, wave: Wave, settings: Settings) -> float:
+    """What brings the clip to its level, held so that no sample goes beyond full scale; 1 without ``--level``."""
+    if settings.level == "none":
+        return 1.0
+    highest = max(float(wave.max()), -float(wave.min()))
+    return min(level_gain(usable, settings.level, settings.level_target), PEAK / highest)

@@ -75,9 +75,10 @@ def _write_folder(folder: Path, clips: Path, outcome: Outcome, samples: Samples,
 
 def _link_clips(folder: Path, clips: Path, samples: Iterable[Sample]) -> dict[str, str]:
     hashes = {}
-    for name in sorted({source.clip.id for sample in samples for source in sample.sources}):
-        link_or_copy(clips / f"{name}.wav", folder / vpo.clip_file(name))
-        hashes[vpo.clip_file(name)] = sha256_file(folder / vpo.clip_file(name))
+    for clip in {source.clip.id: source.clip for sample in samples for source in sample.sources}.values():
+        name = vpo.clip_file(clip.id)
+        link_or_copy(clips / f"{clip.id}.wav", folder / name)
+        hashes[name] = clip.wav_sha256 or sha256_file(folder / name)
     return hashes
 
 

@@ -75,7 +75,7 @@ def _vpo_csv(samples: Iterable[Sample], categories: CategoryTable) -> str:
                 sample.picture.id, instance.annotation_id, instance.category, categories[instance.category].mask_id,
                 clip.id, source.position, sample.split, int(sample.multi_instance), clip.label,
             )  # fmt: skip
-            ours = (sample.id, clip.video_id, clip.start_seconds, source.gain, sample.mix_gain, instance.area, instance.index, sample.truth)
+            ours = (sample.id, clip.video_id, clip.start_seconds, clip.gain, sample.mix_gain, instance.area, instance.index, sample.truth)
             writer.writerow((*official, *ours))
     return text.getvalue()
 

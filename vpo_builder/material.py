@@ -84,10 +84,9 @@ class UsableClip:
     category: str
     official_split: str
     seconds: float
-    peak: float  # of the heard window, 0..1
-    rms: float  # of the heard window
-    lufs: float | None  # of the heard window; None where it was not measured
-    pcm_sha256: str  # of the mono 16 kHz wav written for it
+    peak: float  # of the heard window, 0..1, before it is brought to a level; so are the next two
+    rms: float
+    lufs: float | None  # None where it was not measured
 
 
 @dataclass(frozen=True)

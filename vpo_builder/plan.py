@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from evaluators.vpo import COLLIDING
 from .deck import Deck
 from .draws import generator, shuffled
 from .layouts import placed
-from .loudness import level_gain
 from .material import Candidate, Material, UsableClip
 from .settings import SAMPLE_RATE, Settings
 from .splits import image_splits, video_splits
@@ -162,24 +161,21 @@ class _Planner:
                     return []
                 continue
             self.dealt[setting, split, category] += len(group)
-            sources += [self._source(instance, clip) for instance, clip in zip(group, clips, strict=True)]
+            sources += [Source(instance, usable.clip, instance.position) for instance, usable in zip(group, clips, strict=True)]
         return sources
-
-    def _source(self, instance: Instance, clip: UsableClip) -> Source:
-        return Source(instance, clip.clip, instance.position, level_gain(clip, self.settings.level, self.settings.level_target))
 
     def _sample(self, setting: str, candidate: Candidate, sources: list[Source], twice: bool = False) -> Sample:
         heard = {source.instance.annotation_id for source in sources}
         silent = sorted((i for i in candidate.instances if i.annotation_id not in heard), key=lambda i: (-i.area, i.annotation_id))
         numbered = iter(range(1, MAX_INDEX + 1))
-        sources = [Source(_indexed(s.instance, next(numbered)), s.clip, s.position, s.gain) for s in sources]
+        sources = [replace(s, instance=replace(s.instance, index=next(numbered))) for s in sources]
         sample = Sample(
             id="",
             setting=setting,
             split=self.images[candidate.picture.id],
             picture=candidate.picture,
             sources=tuple(sources),
-            silent=tuple(_indexed(instance, index) for instance, index in zip(silent, numbered, strict=False)),
+            silent=tuple(replace(instance, index=index) for instance, index in zip(silent, numbered, strict=False)),
             unlabelled=candidate.unlabelled,
             ignore=candidate.ignore,
             crop=Crop(0, self.settings.length, SAMPLE_RATE, self.settings.short),
@@ -190,10 +186,6 @@ class _Planner:
             multi_instance=twice,
         )
         return placed(sample, self.settings.layout, self.settings.audio)
-
-
-def _indexed(instance: Instance, index: int) -> Instance:
-    return Instance(**{**vars(instance), "index": index})
 
 
 def _uncollided(instances: list[Instance], rng: np.random.Generator, settings: Settings) -> list[Instance]:

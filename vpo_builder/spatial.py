@@ -51,16 +51,17 @@ def pan(
     if not 0 <= position <= 1 or law not in LAWS:
         raise ValueError(f"position {position} and law {law!r}; expected 0 to 1 and one of {', '.join(LAWS)}")
     right = max(position, 1.0 - position)
+    both = np.empty((2, len(mono)), np.float32)
     if law in ("head", "room"):
         theta = azimuth(right, field_of_view_degrees)
         far, near, zero = head_filters(theta, sample_rate) if law == "head" else _room_filters(theta, sample_rate)
-        sides = (_filtered(mono, far, zero), _filtered(mono, near, zero))
+        both[0], both[1] = _filtered(mono, far, zero), _filtered(mono, near, zero)
     else:
-        left_gain, right_gain = gains(right, law, area_share)
-        sides = (mono * np.float32(left_gain), mono * np.float32(right_gain))
+        for side, gain in zip(both, gains(right, law, area_share), strict=True):
+            np.multiply(mono, np.float32(gain), out=side)
     if position == 0.5:
-        sides = (sides[0], sides[0])
-    return np.stack(sides if position >= 0.5 else sides[::-1])
+        both[1] = both[0]
+    return both if position >= 0.5 else both[::-1]
 
 
 def gains(position: float, law: str, area_share: float = REFERENCE_SHARE) -> tuple[float, float]:

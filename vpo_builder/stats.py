@@ -57,7 +57,7 @@ def _setting_stats(samples: Sequence[Sample], info: DatasetInfo) -> Stats:
         "ignored_regions": sum(len(sample.ignore) for sample in samples),
         "clip_uses": {str(n): count for n, count in sorted(Counter(Counter(source.clip.id for _, source in sources).values()).items())},
         "scaled_mixtures": sum(sample.mix_gain < 1 for sample in samples),
-        "gain": {"least": min((source.gain for _, source in sources), default=None), "most": max((source.gain for _, source in sources), default=None)},
+        "gain": {"least": min((source.clip.gain for _, source in sources), default=None), "most": max((source.clip.gain for _, source in sources), default=None)},
     }
 
 

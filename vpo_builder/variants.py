@@ -60,10 +60,10 @@ class _Maker:
         return replace(source, position=0.0 if source.position >= 0.5 else 1.0)
 
     def silence(self, source: Source) -> Source:
-        return replace(source, clip=made_clip("silence"), gain=1.0)
+        return replace(source, clip=made_clip("silence"))
 
     def noise(self, source: Source) -> Source:
-        return replace(source, clip=made_clip("noise", int(self.rng.integers(NOISES))), gain=1.0)
+        return replace(source, clip=made_clip("noise", int(self.rng.integers(NOISES))))
 
     def swapped(self, source: Source) -> Source | None:
         return self._drawn(source, [source.instance.category])
@@ -81,7 +81,7 @@ class _Maker:
             if clips:
                 clip = clips[self.rng.integers(len(clips))]
                 self.heard.add(clip.video_id)
-                return replace(source, clip=clip, gain=1.0)
+                return replace(source, clip=clip)
         return None
 
 
