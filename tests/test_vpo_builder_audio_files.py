@@ -187,7 +187,7 @@ def test_43_film_named_like_a_sound(tmp_path: Path) -> None:
 def test_43_empty_file(tmp_path: Path) -> None:
     for name in ("a.wav", "a.mp4"):
         (tmp_path / name).write_bytes(b"")
-        assert rejected(tmp_path / name) == "empty-file"
+        assert rejected(tmp_path / name) == "audio-unreadable"
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

@@ -52,7 +52,7 @@ def read_mono(path: Path | str, sample_rate: int = SAMPLE_RATE, longest_seconds:
     Channels are averaged with equal weights, then the rate is changed (soxr HQ). The content decides what the file is, not its name;
     only a film named like a sound file is refused.
 
-    Raises ``DataError``: ``not-a-file``, ``empty-file``, ``audio-unreadable``, ``audio-truncated``, ``audio-empty``, ``no-audio``,
+    Raises ``DataError``: ``not-a-file``, ``audio-unreadable``, ``audio-truncated``, ``audio-empty``, ``no-audio``,
     ``audio-nonfinite``, ``rate-out-of-range`` (4 to 384 kHz).
     """
     return _at_rate(_decode(Path(path), longest_seconds), sample_rate)
@@ -169,7 +169,7 @@ def _regular_size(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise DataError("not-a-file", path, "is a folder, a pipe or the like; put the clip itself there")
     if not found.st_size:
-        raise DataError("empty-file", path, "has no bytes; get it again")
+        raise DataError("audio-unreadable", path, "has no bytes; get it again")
     return found.st_size
 
 
@@ -267,7 +267,7 @@ def _warning(record: ClipRecord, reason: str, message: str) -> Rejection:
 
 
 def _check_length(sound: Wave, path: Path, settings: Settings) -> None:
-    least = max(settings.min_seconds, settings.heard_seconds if settings.short == "reject" else 0.0)
+    least = max(settings.min_seconds, min(settings.heard_seconds, settings.seconds) if settings.short == "reject" else 0.0)
     if not len(sound) or len(sound) < round(least * SAMPLE_RATE):
         raise DataError("audio-too-short", path, f"lasts {len(sound) / SAMPLE_RATE:.3f} s, expected {least:g} s; see --min-seconds and --short")
 

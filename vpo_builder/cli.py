@@ -204,3 +204,7 @@ def world(folder: Path, images: int, clips: int, seed: int, workers: int | None,
         made = make_world(folder, images, clips, seed, engine, progress)
     for name, paths in dataclasses.asdict(made).items():
         progress.line(f"{name:<12} {paths if isinstance(paths, Path) else ' '.join(map(str, paths))}")
+
+
+if __name__ == "__main__":
+    main(prog_name="vpo")

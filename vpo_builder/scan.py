@@ -69,7 +69,13 @@ def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Jour
 
 def _list_images(sources: Sources, labels: LabelTable, excluded: frozenset[str]) -> tuple[list[ImageRecord], Sequence[Rejection]]:
     index = read_coco(sources.coco_json, sources.coco_images, sources.captions, labels)
-    return [image for image in index.images if str(image.id) not in excluded and Path(image.file).stem not in excluded], index.rejections
+    unknown = [
+        Rejection("category", name, "unknown-category", f"{count} annotations have it and no category of their file does; they are left out", warning=True)
+        for name, count in index.counts.items()
+        if name.startswith("category id ")
+    ]
+    kept = [image for image in index.images if str(image.id) not in excluded and Path(image.file).stem not in excluded]
+    return kept, [*index.rejections, *unknown]
 
 
 def _list_clips(sources: Sources, labels: LabelTable, excluded: frozenset[str]) -> tuple[list[ClipRecord], Sequence[Rejection]]:
