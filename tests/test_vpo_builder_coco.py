@@ -79,10 +79,10 @@ def test_categories_go_by_name(tmp_path: Path) -> None:
 
 
 def test_captions_are_joined_in_order_and_once(tmp_path: Path) -> None:
-    texts = [(9, 1, "second"), (2, 1, "first"), (3, 777, "of another image")]
+    texts = [*((number, 1, f"caption {number}") for number in (9, 2, 5, 11, 3, 7)), (4, 777, "of another image")]
     captions = {"annotations": [{"id": number, "image_id": owner, "caption": text} for number, owner, text in texts]}
     index = read(tmp_path, content(), captions=[captions, captions])
-    assert [record.captions for record in index.images] == [("first", "second"), ()]
+    assert [record.captions for record in index.images] == [tuple(f"caption {number}" for number in (2, 3, 5, 7, 9, 11)), ()]
 
 
 def test_files_with_the_same_records_are_joined(tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def test_a_link_out_of_the_folder_is_followed(tmp_path: Path) -> None:
         (picture(orientation=3), ["image-exif-rotated"]),
         (picture("L", orientation=6), ["image-grey", "image-exif-rotated"]),
         (picture(orientation=1), []),
+        (picture(orientation=9), []),
         (picture(form="PNG"), []),
         (picture("P", form="PNG"), []),
         (picture("1", form="PNG"), ["image-grey"]),
@@ -219,7 +220,7 @@ def test_persons(tmp_path: Path) -> None:
     alone, _ = examine(tmp_path, GOOD, labelled, persons=evidence)
     assert alone is not None and alone.blocked == () and alone.unlabelled == ()
     assert [(i.category, i.evidence) for i in alone.instances] == [("female", "table persons.csv")]
-    both, _ = examine(tmp_path, GOOD, unknown, labelled, DOG, persons=evidence)
+    both, _ = examine(tmp_path, GOOD, DOG, unknown, labelled, persons=evidence)
     assert both is not None and both.unlabelled == (2,) and both.blocked == ("baby", "female", "male")
     assert [(i.annotation_id, i.category) for i in both.instances] == [(1, "female"), (5, "dog")]
 

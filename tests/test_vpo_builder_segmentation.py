@@ -102,6 +102,27 @@ def test_truncated_run_lengths_are_found() -> None:
             decode_rle(rle[:length], 30, 30)
 
 
+def written(counts: list[int]) -> str:
+    """COCO's string for any run lengths, by its definition: differences to the one two before, five bits a letter."""
+    text = ""
+    for place, count in enumerate(counts):
+        number = count - counts[place - 2] if place > 2 else count
+        while not -16 <= number < 16:
+            text += chr((number & 31 | 32) + 48)
+            number >>= 5
+        text += chr((number & 31) + 48)
+    return text
+
+
+def test_strings_are_read_by_their_definition() -> None:
+    counts = [7, 3, 100, 60, 5, 1, 24]
+    found, expected = (decode_segmentation(raw({"size": [10, 20], "counts": form}), 10, 20) for form in (written(counts), counts))
+    assert found == expected
+    for bad in ([60, -10, 150], [60, 50, 100, -60, 50], [100, 99], [100, 101], [-1, 201], [2**33, 200 - 2**33]):
+        with pytest.raises(DataError, match="rle-garbage"):
+            decode_rle(written(bad), 10, 20)
+
+
 def test_polygon_covers_the_pixels_inside() -> None:
     mask = decode_segmentation(raw(SQUARE), 10, 20)
     assert (mask.area, mask.bbox, mask.position, mask.clipped) == (12, (2, 1, 4, 3), round(4 / 20 * GRID) / GRID, False)

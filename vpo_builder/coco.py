@@ -225,7 +225,7 @@ def _gather_annotations(
 
 
 def _check_repeated(annotation: Annotation, image_id: int, earlier_image_id: int, path: Path, gathered: _Gathered) -> None:
-    if image_id != earlier_image_id or annotation not in gathered.annotations[image_id]:
+    if annotation not in gathered.annotations[image_id]:
         where = f"{gathered.images[earlier_image_id].path}, image {earlier_image_id}"
         raise DataError("duplicate-id", path, f"annotation {annotation.id} of image {image_id} is another one than in {where}; give each its own id")
     gathered.counts["repeated annotations"] += 1
