@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 
@@ -15,4 +16,11 @@ def deadly(number: int, always: frozenset[int], once: Path) -> int:
     if number in always or (number == 5 and not once.exists()):
         once.touch()
         os._exit(9)
+    return number
+
+
+def slow(number: int, started: Path) -> int:
+    """Leaves its process id in the folder ``started`` and takes a minute."""
+    (started / str(os.getpid())).touch()
+    time.sleep(60)
     return number

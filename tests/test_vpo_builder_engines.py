@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,3 +42,32 @@ def test_an_item_that_kills_every_worker_is_given_up_and_the_rest_is_done(tmp_pa
 def test_an_error_in_a_task_ends_the_run() -> None:
     with pytest.raises(TypeError):
         list(run(square, ["text", "more"], 2))  # type: ignore[list-item]
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from functools import partial; from pathlib import Path; from tasks import slow; from vpo_builder.engines import Engine\n"
+        "with Engine(2) as engine: list(engine.run(partial(slow, started=Path(sys.argv[1])), range(20)))"
+    )
+    paths = os.pathsep.join(path or os.getcwd() for path in [str(Path(__file__).parent), *sys.path])
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths})
+    _until(lambda: len(list(tmp_path.iterdir())) == 2)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    _until(lambda: not any(_lives(worker) for worker in workers))
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _lives(process: int) -> bool:
+    """Whether a process runs; one that ended and that nobody has waited for doesn't."""
+    try:
+        return ") Z" not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -92,13 +94,26 @@ class Engine:
                 self._close()
 
     def _open(self) -> ProcessPoolExecutor:
-        self._pool = self._pool or ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+        self._pool = self._pool or ProcessPoolExecutor(self._workers, get_context("spawn"), _start_worker)
         return self._pool
 
     def _close(self) -> None:
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the parent to handle; a worker ends with its parent, even one that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
