@@ -4,34 +4,55 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
 
 from evaluators.dataset import MANIFEST, read_info, read_manifest
 from evaluators.errors import DataError
 from vpo_builder.build import build
+from vpo_builder.finish import config
 from vpo_builder.journal import WORK, Journal
 from vpo_builder.merge import merge
 from vpo_builder.progress import Progress
 from vpo_builder.settings import Settings
 from vpo_builder.sources import WORLD
 from vpo_builder.verify import verify
+from vpo_builder.world import write_world
 
-SMALL = Settings(split="all", audio="render", world_images=24, world_clips=4, workers=1, gallery=6, seconds=4.0, variants=("all",))
-VPO = [sys.executable, "-m", "vpo_builder.cli"]
+IMAGES, CLIPS = 24, 4  # clips of each of 21 categories
+SMALL = Settings(split="all", audio="render", workers=1, gallery=6, seconds=4.0, variants=("all",))
+VPO = str(Path(sys.executable).with_name("vpo"))
+Run = Callable[..., Path]
 
 
-def run(out: Path, **options: object) -> Path:
-    build(replace(SMALL, out=str(out), **options), Progress())  # type: ignore[arg-type]
-    return out
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a build from a small world that stands beside it."""
+    world = write_world(tmp_path_factory.mktemp("world"), images=IMAGES, clips_per_category=CLIPS)
+    json_files, folders, captions = (tuple(map(str, paths)) for paths in (world.coco_json, world.coco_images, world.captions))
+    return replace(SMALL, coco_json=json_files, coco_images=folders, captions=captions, clips=str(world.clips), clip_dir=str(world.clip_dir))
+
+
+@pytest.fixture(scope="module")
+def run(small: Settings) -> Run:
+    """Builds into a folder, with other settings where given."""
+
+    def build_there(out: Path, **options: Any) -> Path:
+        build(replace(small, out=str(out), **options), Progress())
+        return out
+
+    return build_there
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -41,7 +62,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The build that all others are compared with."""
     return run(tmp_path_factory.mktemp("build") / "whole")
 
@@ -53,40 +74,56 @@ def test_a_build_is_complete_and_verified(whole: Path) -> None:
     assert not (whole / WORK).exists()
 
 
-def test_again_it_says_that_it_is_complete(whole: Path) -> None:
+def test_again_it_says_that_it_is_complete(small: Settings, whole: Path) -> None:
     before = tree(whole)
     lines: list[str] = []
     progress = Progress()
     progress.line = lines.append  # type: ignore[method-assign]
-    build(replace(SMALL, out=str(whole)), progress)
+    build(replace(small, out=str(whole)), progress)
     assert lines == [f"complete {whole}: nothing to do"]
     assert tree(whole) == before
 
 
-def test_two_workers_give_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+def test_two_workers_give_the_same_bytes(run: Run, whole: Path, tmp_path: Path) -> None:
     assert tree(run(tmp_path / "two", workers=2)) == tree(whole)
 
 
-def test_shards_put_together_give_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    parts = [run(tmp_path / f"part{number}", shard=f"{number}/3") for number in (1, 2, 3)]
-    assert all((part / WORK).exists() for part in parts)
-    merge(parts, tmp_path / "merged", Progress())
+def test_shards_in_one_folder_give_the_same_bytes(run: Run, whole: Path, tmp_path: Path) -> None:
+    """Each run scans its part; run again, each renders its part; then they are merged."""
+    out = tmp_path / "shared"
+    for _ in range(2):
+        for number in (1, 2, 3):
+            run(out, shard=f"{number}/3")
+    assert not (out / "dataset.json").exists()
+    merge([out], None, Progress())
+    assert tree(out) == tree(whole)
+
+
+def test_shards_in_folders_of_their_own_give_the_same_bytes(run: Run, whole: Path, tmp_path: Path) -> None:
+    parts = [run(tmp_path / f"part{number}", shard=f"{number}/2") for number in (1, 2)]
+    merge(parts, tmp_path / "merged", Progress(), workers=1)
     assert tree(tmp_path / "merged") == tree(whole)
 
 
-def test_a_merge_without_one_part_is_refused(whole: Path, tmp_path: Path) -> None:
+def test_a_shard_examines_only_its_part(run: Run, tmp_path: Path) -> None:
+    out = run(tmp_path / "part", shard="1/4")
+    lines = (out / WORK / "journal-1-of-4.jsonl").read_text().splitlines()
+    assert len(lines) == IMAGES / 4 + 21 * CLIPS / 4
+
+
+def test_a_merge_without_one_part_is_refused(run: Run, tmp_path: Path) -> None:
     part = run(tmp_path / "part", shard="1/2")
-    with pytest.raises(DataError, match="missing-part"):
+    with pytest.raises(DataError, match="shard 2/2 is in none of the folders"):
         merge([part], tmp_path / "merged", Progress())
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_killed_build_resumes_to_the_same_bytes(whole: Path, tmp_path: Path, seed: int) -> None:
+def test_a_killed_build_resumes_to_the_same_bytes(run: Run, small: Settings, whole: Path, tmp_path: Path, seed: int) -> None:
     """SIGKILL at a random size of the journal, twice; then once to the end."""
-    config = ["--split", "all", "--audio", "render", "--world-images", "24", "--world-clips", "4", "--gallery", "6", "--seconds", "4", "--variants", "all"]
     out, rng = tmp_path / "killed", random.Random(seed)
+    (tmp_path / "config.toml").write_text(tomli_w.dumps(config(small)))
     for _ in range(2):
-        process = subprocess.Popen([*VPO, "build", *config, "--out", str(out), "--workers", "2", "--quiet"], env={**os.environ, "PYTHONPATH": "."})
+        process = subprocess.Popen([VPO, "build", "--config", str(tmp_path / "config.toml"), "--out", str(out), "--workers", "2", "--quiet"])
         target, journal = rng.randint(1, 40_000), out / WORK / "journal.jsonl"
         start = journal.stat().st_size if journal.exists() else 0
         deadline = time.monotonic() + 60
@@ -97,20 +134,20 @@ def test_a_killed_build_resumes_to_the_same_bytes(whole: Path, tmp_path: Path, s
     assert tree(run(out)) == tree(whole)
 
 
-def test_another_seed_is_another_dataset_and_refused_in_the_same_folder(whole: Path) -> None:
+def test_another_seed_is_another_dataset_and_refused_in_the_same_folder(small: Settings, whole: Path) -> None:
     with pytest.raises(DataError, match="other-build"):
-        build(replace(SMALL, out=str(whole), seed=1), Progress())
+        build(replace(small, out=str(whole), seed=1), Progress())
 
 
-def test_a_second_build_in_one_folder_is_refused(tmp_path: Path) -> None:
+def test_a_second_build_in_one_folder_is_refused(small: Settings, tmp_path: Path) -> None:
     from vpo_builder.sources import build_sha256
 
-    settings = replace(SMALL, out=str(tmp_path / "busy"))
-    with Journal(tmp_path / "busy", build_sha256(settings)), pytest.raises(DataError, match="busy"):
+    settings = replace(small, out=str(tmp_path / "busy"))
+    with Journal(tmp_path / "busy", build_sha256(settings), {}), pytest.raises(DataError, match="busy"):
         build(settings, Progress())
 
 
-def test_a_limit_gives_the_first_samples(whole: Path, tmp_path: Path) -> None:
+def test_a_limit_gives_the_first_samples(run: Run, whole: Path, tmp_path: Path) -> None:
     few = list(read_manifest(run(tmp_path / "few", limit=5, gallery=0, variants=()) / MANIFEST))
     everything = list(read_manifest(whole / MANIFEST))
     for setting in ("ss", "ms", "msmi"):
@@ -166,22 +203,23 @@ def test_off_screen_sounds_belong_to_nothing_that_is_seen(whole: Path) -> None:
         assert not seen & {category_of.get(s.clip.id, "never used in the base") for s in sample.sources}
 
 
-def test_strict_makes_a_rejected_item_an_error(tmp_path: Path) -> None:
-    world = run(tmp_path / "made", split="ss", limit=1, variants=()) / WORLD
-    clip = next((world / "vggsound" / "audio").glob("*.wav"))
+def test_strict_makes_a_rejected_item_an_error(run: Run, small: Settings, tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    shutil.copytree(small.clip_dir or "", clips)
+    clip = next(clips.glob("*.wav"))
     clip.write_bytes(clip.read_bytes()[:1000])
-    sources = {
-        "coco_json": tuple(str(p) for p in sorted((world / "coco/annotations").glob("instances*"), reverse=True)),
-        "coco_images": tuple(str(world / "coco" / name) for name in ("val2017", "train2017")),
-        "clips": str(world / "vggsound/vggsound.csv"),
-        "clip_dir": str(world / "vggsound/audio"),
-    }
-    moved = tmp_path / "world"
-    world.rename(moved)
-    sources = {k: tuple(v.replace(str(world), str(moved)) for v in value) if isinstance(value, tuple) else value.replace(str(world), str(moved)) for k, value in sources.items()}
     with pytest.raises(DataError, match=r"rejected.*audio-truncated"):
-        run(tmp_path / "strict", **sources, strict=True, variants=())
-    out = run(tmp_path / "strict", **sources, variants=())  # without --strict the rest is built
+        run(tmp_path / "out", clip_dir=str(clips), strict=True, variants=())
+    out = run(tmp_path / "out", clip_dir=str(clips), variants=())  # without --strict the rest is built
     rows = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
-    assert [row["reason"] for row in rows if row["item"] == clip.name] == ["audio-truncated"]
+    assert [(row["item"], row["reason"]) for row in rows] == [(clip.name, "audio-truncated")]
     assert verify(out) == []
+
+
+def test_without_sources_the_sample_world_is_built_the_same_way(run: Run, small: Settings, tmp_path: Path) -> None:
+    settings = Settings(split="ss", out=str(tmp_path / "out"), world_images=IMAGES, world_clips=CLIPS, seconds=4.0, gallery=0, workers=1)
+    build(settings, Progress())
+    given = run(tmp_path / "given", split="ss", audio="reference", gallery=0, variants=())
+    different = {"config.toml", "dataset.json", "summary.json", "README.md", "checksums.sha256"}  # which name the sources
+    one, other = tree(tmp_path / "out"), tree(given)
+    assert one.keys() == other.keys() and {name for name in one if one[name] != other[name]} <= different

@@ -40,7 +40,7 @@ MARGIN_BYTES = 50_000_000
 
 @dataclass(frozen=True)
 class Written:
-    """The plan as it is written down, with all that finishing needs; a shard carries it to the merge."""
+    """The plan as it is written down, with all that finishing needs."""
 
     base: dict[str, tuple[Sample, ...]]
     variants: dict[str, dict[str, tuple[Sample, ...]]]
@@ -53,7 +53,7 @@ class Written:
 
 
 def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
-    """Build what ``settings`` asks for, resuming where an earlier run stopped. None for a shard, which isn't a dataset yet.
+    """Build what ``settings`` asks for, resuming where an earlier run stopped. None for a shard, which is no dataset yet.
 
     Raises ``DataError`` for anything that the user has to mend.
     """
@@ -63,21 +63,21 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         shutil.rmtree(folder / WORK, ignore_errors=True)  # left by a kill between the last two steps
         progress.line(f"complete {folder}: nothing to do")
         return read_info(folder)
-    claimed = f"{name} shard {settings.shard}" if settings.shard else name
-    with Journal(folder, claimed) as journal, Engine(settings.workers, settings.engine) as engine:
+    with Journal(folder, name, settings.content(), settings.shard) as journal, Engine(settings.workers, settings.engine) as engine:
         labels = read_labels(settings.labels, settings.more_labels)
         sources = find_sources(settings, engine, progress)
         written = _planned(sources, settings, labels, journal, engine, progress)
+        if written is None:
+            return None
         _render(written, sources, settings, labels, journal, engine, progress)
         if settings.shard:
-            journal.record("part", settings.shard, {"build": name, "settings": settings.content()})
-            progress.line(f"part     {settings.shard} of {folder} is done; put the parts together with `vpo merge`")
+            progress.line(f"part     {settings.shard} is done; when all are, `vpo merge {folder}`")
             return None
-        return complete(written, settings, name, labels, journal, progress)
+        return _complete(written, settings, name, labels, journal, progress)
 
 
-def complete(written: Written, settings: Settings, name: str, labels: LabelTable, journal: Journal, progress: Progress) -> DatasetInfo:
-    """Turn rendered samples into a dataset and close the journal."""
+def _complete(written: Written, settings: Settings, name: str, labels: LabelTable, journal: Journal, progress: Progress) -> DatasetInfo:
+    """Turn rendered samples into a dataset."""
     files = {path.name: sha256_file(path) for path in table_paths(settings)}
     outcome = Outcome(settings, name, labels.categories, written.base, written.variants, written.rejections, written.shortages, files)
     receipts: dict[str, dict[str, Any]] = {variant: {} for variant in written.folders()}
@@ -85,28 +85,30 @@ def complete(written: Written, settings: Settings, name: str, labels: LabelTable
         variant, _, mask_file = key.partition(":")
         receipts[variant][mask_file] = receipt
     info = finish(journal.folder, journal.folder / CLIPS, outcome, receipts)
-    journal.close_complete()
+    journal.discard()
     progress.line(f"done     {journal.folder}")
     return info
 
 
-def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Written:
-    """The plan: read back where an earlier run wrote it, else made from a scan of all sources."""
+def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Written | None:
+    """The plan: read back where an earlier run wrote it, else made from a scan of all sources; None while shards still scan."""
     path = journal.folder / PLAN
     if path.exists():
-        return read_plan(journal.folder)
+        return msgspec.json.decode(path.read_bytes(), type=Written)
     material = scan(sources, settings, labels, journal, engine, progress)
+    if material is None:
+        return None
     progress.line(scan_line(material))
     if settings.strict and any(not rejection.warning for rejection in material.rejections):
         write_text(journal.folder / "rejected.jsonl", rejection_lines(material.rejections, warning=False))
         raise rejected_error(material.rejections)
-    lists = (read_id_list(Path(p)) if p else None for p in (settings.test_images, settings.test_clips))
-    test_images, test_clips = lists
+    test_images, test_clips = (read_id_list(Path(p)) if p else None for p in (settings.test_images, settings.test_clips))
     plan = make_plan(material, settings, test_images=test_images, test_clips=test_clips)
     written = _write_down(plan, material, settings)
     for line in plan_lines(written.base, written.shortages):
         progress.line(line)
     if not any(written.base.values()):
+        journal.discard()
         raise DataError("nothing-to-build", settings.out, "no image and clip of one category can be paired; see the lines above, and --min-area, --clip-uses")
     _check_space(written, settings)
     _make_clips(written, settings, journal.folder / CLIPS)
@@ -171,13 +173,3 @@ def _check_space(written: Written, settings: Settings) -> None:
     free = shutil.disk_usage(settings.out).free
     if needed > free:
         raise DataError("disk-full", settings.out, f"needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; make room or give another --out")
-
-
-def read_plan(folder: Path) -> Written:
-    """The plan of an unfinished build or a part."""
-    return msgspec.json.decode((folder / PLAN).read_bytes(), type=Written)
-
-
-def unrendered(written: Written, done: Mapping[str, Any]) -> list[str]:
-    """Keys of the samples that have no receipt."""
-    return [key for variant, sample in _jobs(written, 1, 1) if (key := f"{variant}:{sample.mask_file}") not in done]

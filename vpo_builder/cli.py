@@ -97,16 +97,22 @@ def build(config_file: Path | None, **flags: Any) -> None:
 
 
 @main.command()
-@click.argument("parts", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write, where the shards have folders of their own.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; as many as cores by default.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @_told
-def merge(parts: tuple[Path, ...], out: Path, quiet: bool) -> None:
-    """Put the PARTS that `vpo build --shard i/n` wrote together into one dataset."""
+def merge(folders: tuple[Path, ...], out: Path | None, workers: int | None, quiet: bool) -> None:
+    """Complete what `vpo build --shard i/n` did in the FOLDER that all shards share, or in FOLDERS of their own.
+
+    \b
+    vpo build --shard 1/2 --out DIR ...    run both; then both again, to render; then
+    vpo build --shard 2/2 --out DIR ...    vpo merge DIR
+    """
     from .merge import merge as run_merge
     from .progress import for_screen
 
-    run_merge(parts, out, for_screen(quiet))
+    run_merge(folders, out, for_screen(quiet), workers)
 
 
 @main.command()

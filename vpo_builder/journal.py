@@ -1,8 +1,8 @@
-"""The state of a build on disk: one build per folder at a time, and what is done stays done.
+"""The state of a build on disk: who builds here, and what is done stays done.
 
-While it runs, ``<out>/.vpo`` holds a lock, the name of the build and a journal with a line for each finished
-item. Files are renamed into place before their line is written, so a line means whole files. When the
-dataset is complete, ``.vpo`` goes and ``dataset.json`` stands.
+While it runs, ``<out>/.vpo`` holds the name of the build, and for each shard (or for the one build that has none)
+a lock and a journal with a line for each finished item. Files are renamed into place before their line is
+written, so a line means whole files. When the dataset is complete, ``.vpo`` goes and ``dataset.json`` stands.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -21,60 +23,82 @@ from evaluators.errors import DataError
 from evaluators.files import atomic_write, write_text
 
 WORK = ".vpo"
+BUILD = f"{WORK}/build.json"
+Done = dict[str, dict[str, Any]]  # finished items by kind and key
 
 
 class Journal:
-    """The journal of one output folder, held under a lock. Use as a context manager."""
+    """The journal of one build in one folder, or of one shard of it, held under a lock. Use as a context manager."""
 
-    def __init__(self, folder: Path, build: str) -> None:
-        """Open or resume ``folder`` for the build that ``build`` (a hash) names.
+    def __init__(self, folder: Path, build: str, settings: Mapping[str, Any], shard: str | None = None) -> None:
+        """Open or resume ``folder`` for the build that ``build`` (a hash) names; its settings are kept for the merge.
 
+        A build without a shard has the folder to itself and goes on from what all shards did. Shards work side by side.
         Raises ``DataError``: ``busy``, ``other-build``, ``not-empty``, ``not-writable``.
         """
         self.folder, self.work = folder, folder / WORK
-        self._done: dict[str, dict[str, Any]] = {}
         existing = sorted(os.listdir(folder)) if folder.is_dir() else []
         if existing and WORK not in existing and DATASET not in existing:
             raise DataError("not-empty", folder, f"holds {existing[0]!r} and no build of ours; give an empty or new folder")
+        suffix = f"-{shard.replace('/', '-of-')}" if shard else ""
+        self._file = self.work / f"journal{suffix}.jsonl"
+        self._locks = ExitStack()
         try:
             self.work.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.work / "lock", folder)
+            self._lock(suffix)
+            self._name(build, settings)
+            self._own = self._resumed(leftovers=not shard)
+            self._stream = open(self._file, "ab")
         except OSError as error:
+            self._locks.close()
             raise DataError("not-writable", folder, f"can't be written ({error.strerror}); give another folder") from error
-        self._name(build)
-        self._stream = self._resumed()
+        except BaseException:
+            self._locks.close()
+            raise
+        self.reload()
 
-    def _name(self, build: str) -> None:
-        path = self.work / "build"
-        found = path.read_text(encoding="utf-8").strip() if path.exists() else build
-        if found != build:
+    def _lock(self, suffix: str) -> None:
+        """Take the own lock. A whole build takes those of all shards too; a shard sees that no whole build runs."""
+        if suffix:
+            _locked(self.work / "lock", self.folder, patience=10.0).release()
+            paths = [self.work / f"lock{suffix}"]
+        else:
+            paths = [self.work / "lock", *sorted(self.work.glob("lock-*"))]
+        for path in paths:
+            self._locks.callback(_locked(path, self.folder).release)
+
+    def _name(self, build: str, settings: Mapping[str, Any]) -> None:
+        path = self.folder / BUILD
+        if path.exists() and json.loads(path.read_text(encoding="utf-8"))["build"] != build:
             raise DataError("other-build", self.folder, "holds an unfinished build with other settings or sources; give the same ones or another folder")
-        write_text(path, build + "\n")
+        write_text(path, json.dumps({"build": build, "settings": settings}) + "\n")
 
-    def _resumed(self) -> BinaryIO:
-        path = self.work / "journal.jsonl"
-        if path.exists():
-            lines = _whole_lines(path)
-            self._done = _by_kind(lines)
-            with atomic_write(path) as stream:
-                stream.write(b"".join(lines))
-            for left in self.folder.rglob(".*.tmp"):  # of writers that were killed
-                left.unlink()
-        return open(path, "ab")
+    def _resumed(self, *, leftovers: bool) -> Done:
+        lines = _whole_lines(self._file)
+        with atomic_write(self._file) as stream:
+            stream.write(b"".join(lines))
+        for left in self.folder.rglob(".*.tmp") if leftovers else ():  # of writers that were killed
+            left.unlink()
+        return _by_kind(lines)
+
+    def reload(self) -> None:
+        """Learn what other shards have finished."""
+        lines = (line for path in sorted(self.work.glob("journal*.jsonl")) if path != self._file for line in _whole_lines(path))
+        self._others = _by_kind(lines)
 
     def done(self, kind: str) -> dict[str, Any]:
-        """Finished items of a kind, by key."""
-        return self._done.get(kind, {})
+        """Finished items of a kind, by key, of this journal and of the others as last read."""
+        return {**self._others.get(kind, {}), **self._own.get(kind, {})}
 
     def record(self, kind: str, key: str, value: Any) -> None:
         """Write down that an item is finished."""
-        self._done.setdefault(kind, {})[key] = value
+        self._own.setdefault(kind, {})[key] = value
         line = json.dumps({"kind": kind, "key": key, "value": value}, ensure_ascii=False, separators=(",", ":"))
         self._stream.write(line.encode("utf-8", "surrogatepass") + b"\n")
         self._stream.flush()
 
-    def close_complete(self) -> None:
-        """The dataset stands: nothing of the work folder is needed any more."""
+    def discard(self) -> None:
+        """Forget the build: the dataset stands and nothing of the work folder is needed any more, or nothing came of it."""
         self._stream.close()
         shutil.rmtree(self.work)
 
@@ -83,40 +107,44 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stream.close()
-        self._lock.release()
+        self._locks.close()
 
 
-def _locked(path: Path, folder: Path) -> FileLock:
+def _locked(path: Path, folder: Path, patience: float = 0.0) -> FileLock:
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout as error:
         raise DataError("busy", folder, "another build is writing here; wait for it, or give another folder") from error
     return lock
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    """Lines of a journal; a last one that a kill cut off is left out."""
-    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    """Lines of a journal, if there is one; a last one that a kill cut off is left out."""
+    content = path.read_bytes() if path.exists() else b""
+    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
-def _by_kind(lines: list[bytes]) -> dict[str, dict[str, Any]]:
-    done: dict[str, dict[str, Any]] = {}
+def _by_kind(lines: Iterable[bytes]) -> Done:
+    done: Done = {}
     for row in map(json.loads, lines):
         done.setdefault(row["kind"], {})[row["key"]] = row["value"]
     return done
 
 
-def read_journal(folder: Path) -> dict[str, dict[str, Any]]:
-    """Finished items of a folder, by kind and key; empty where there is no journal."""
-    path = folder / WORK / "journal.jsonl"
-    return _by_kind(_whole_lines(path)) if path.exists() else {}
+def read_build(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Name and settings of the unfinished build in a folder. Raises ``DataError`` ``not-a-part``."""
+    try:
+        row = json.loads((folder / BUILD).read_text(encoding="utf-8"))
+        return row["build"], row["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError("not-a-part", folder, "holds no unfinished build; give the folders that `vpo build --shard i/n` wrote") from error
 
 
-def completed(folder: Path, config_sha256: str) -> bool:
-    """Whether ``folder`` already holds the dataset that a configuration gives. Raises ``DataError`` ``other-build`` if another."""
+def completed(folder: Path, build: str) -> bool:
+    """Whether ``folder`` already holds the dataset of a build. Raises ``DataError`` ``other-build`` if another."""
     if not (folder / DATASET).exists():
         return False
-    if read_info(folder).config_sha256 != config_sha256:
+    if read_info(folder).config_sha256 != build:
         raise DataError("other-build", folder, "holds a dataset built with other settings or sources; give the same ones or another folder")
     return True

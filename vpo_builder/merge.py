@@ -4,54 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from evaluators.dataset import DatasetInfo
 from evaluators.errors import DataError
 from evaluators.files import link_or_copy
 
-from .build import Written, complete, read_plan, unrendered
+from .build import build
 from .configfile import make_settings
-from .journal import Journal, read_journal
-from .labels import read_labels
+from .journal import WORK, read_build
 from .progress import Progress
-from .scan import CLIPS
+from .sources import build_sha256
 
 
-def merge(parts: Sequence[Path], out: Path, progress: Progress) -> DatasetInfo:
-    """Merge finished parts of one build into ``out``, a new folder.
+def merge(parts: Sequence[Path], out: Path | None, progress: Progress, workers: int | None = None) -> DatasetInfo | None:
+    """Complete a build from its shards: in the folder that they share, or in ``out`` from folders of their own.
 
+    What shards in folders of their own couldn't do without each other (plan and render) is done here.
     Raises ``DataError``: ``not-a-part``, ``other-build`` for parts of different builds, ``missing-part``.
     """
-    journals = [read_journal(part) for part in parts]
-    for part, rows in zip(parts, journals, strict=True):
-        if "part" not in rows:
-            raise DataError("not-a-part", part, "holds no finished part of a sharded build; run `vpo build --shard i/n` there to its end")
-    builds = [next(iter(rows["part"].values())) for rows in journals]
-    plans = [read_plan(part) for part in parts]
-    for part, found, plan in zip(parts, builds, plans, strict=True):
-        if found["build"] != builds[0]["build"] or plan != plans[0]:
+    if out is None and len(parts) > 1:
+        raise DataError("bad-config", "--out", f"{len(parts)} folders can't become one without it; name the folder to write")
+    builds = [read_build(part) for part in parts]
+    for part, (name, _) in zip(parts, builds, strict=True):
+        if name != builds[0][0]:
             raise DataError("other-build", part, f"is a part of another build than {parts[0]}; give the parts of one")
-    done = {key: receipt for rows in journals for key, receipt in rows.get("sample", {}).items()}
-    settings = make_settings({**builds[0]["settings"], "out": str(out)})
-    missing = unrendered(plans[0], done)
+    _check_parts(parts)
+    folder = out or parts[0]
+    settings = make_settings({**builds[0][1], "out": str(folder), "workers": workers})
+    if build_sha256(settings) != builds[0][0]:
+        raise DataError("other-build", parts[0], "was built from json files or tables that have changed since; build again")
+    if out is not None:
+        _gather(parts, out, progress)
+    return build(settings, progress)
+
+
+def _check_parts(parts: Sequence[Path]) -> None:
+    """Every part from 1 to n has a journal in one of the folders."""
+    found = {path.stem.removeprefix("journal-") for part in parts for path in (part / WORK).glob("journal-*.jsonl")}
+    totals = {int(name.rpartition("-")[2]) for name in found}
+    if len(totals) != 1:
+        raise DataError("not-a-part", parts[0], f"found shards of {sorted(totals) or 'no'} parts; give the folders of one `vpo build --shard i/n`")
+    (total,) = totals
+    missing = [f"{number}/{total}" for number in range(1, total + 1) if f"{number}-of-{total}" not in found]
     if missing:
-        raise DataError("missing-part", parts[0], f"{len(missing)} samples are in none of the {len(parts)} parts; give all parts")
-    with Journal(out, builds[0]["build"]) as journal:
-        _gather(parts, out, plans[0], done, progress)
-        for key, receipt in done.items():
-            journal.record("sample", key, receipt)
-        return complete(plans[0], settings, builds[0]["build"], read_labels(settings.labels, settings.more_labels), journal, progress)
+        raise DataError("missing-part", parts[0], f"shard {', '.join(missing)} is in none of the folders; run it, or give its folder too")
 
 
-def _gather(parts: Sequence[Path], out: Path, plan: Written, done: dict[str, Any], progress: Progress) -> None:
-    """Link every rendered file and every decoded clip of the parts into the new folder."""
-    names = {(f"variants/{variant}/" if variant else "") + path for key, receipt in done.items() for variant in [key.partition(":")[0]] for path in receipt["files"]}
-    clips = {f"{CLIPS}/{source.clip.id}.wav" for rows in plan.folders().values() for group in rows.values() for s in group for source in s.sources}
-    with progress.stage("merge", len(names) + len(clips)) as advance:
-        for name in sorted(names | clips):
-            found = next((part / name for part in parts if (part / name).exists()), None)
-            if found is None:
-                raise DataError("missing-file", name, "is in none of the parts; build that part again")
-            link_or_copy(found, out / name)
+def _gather(parts: Sequence[Path], out: Path, progress: Progress) -> None:
+    """Link all files of the parts into the new folder. Parts hold different files, or the same ones."""
+    files = {str(path.relative_to(part)): path for part in parts for path in sorted(part.rglob("*")) if path.is_file() and not path.name.startswith("lock")}
+    with progress.stage("merge", len(files)) as advance:
+        for name, path in sorted(files.items()):
+            if not (out / name).exists():
+                link_or_copy(path, out / name)
             advance()

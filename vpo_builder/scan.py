@@ -48,21 +48,31 @@ class Examined:
     rejections: tuple[Rejection, ...]
 
 
-def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Material:
-    """All usable images and clips, in the order of their ids, and everything that was rejected."""
+def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Material | None:
+    """All usable images and clips, in the order of their ids, and everything that was rejected.
+
+    A shard examines its own part; None until all parts are examined.
+    """
     excluded = read_id_list(settings.exclude) if settings.exclude else frozenset()
     images, image_rejections = _list_images(sources, labels, excluded)
     clips, clip_rejections = _list_clips(sources, labels, excluded)
-    table = read_person_labels(settings.person_labels) if settings.person_labels else None
+    table = read_person_labels(settings.person_labels, labels.persons) if settings.person_labels else None
     persons = label_persons(images, table, Path(settings.person_labels or "").name)
     image_items = [_Item(str(image.id), image.file, (image, {a.id: persons[a.id] for a in image.annotations if a.id in persons})) for image in images]
     clip_items = [_Item(clip.id, clip.file, clip) for clip in clips]
     (journal.folder / CLIPS).mkdir(parents=True, exist_ok=True)
     image_task = partial(_image, roots=sources.coco_images, labels=labels)
     clip_task = partial(_clip, clip_dir=sources.clip_dir, out=journal.folder / CLIPS, settings=settings)
-    run = _Runner(engine, journal, progress)
-    candidates, more = run.stage("images", image_task, image_items, Candidate)
-    usable, still_more = run.stage("clips", clip_task, clip_items, UsableClip)
+    runner = _Runner(engine, journal, progress, settings.part)
+    runner.examine("images", image_task, image_items)
+    runner.examine("clips", clip_task, clip_items)
+    journal.reload()
+    left = runner.unexamined("images", image_items) + runner.unexamined("clips", clip_items)
+    if left:
+        progress.line(f"scan     {settings.shard} is done; {left} items are left to other shards: run this again when they are done, or `vpo merge` their folders")
+        return None
+    candidates, more = runner.results("images", image_items, Candidate)
+    usable, still_more = runner.results("clips", clip_items, UsableClip)
     rejections = (*image_rejections, *clip_rejections, *more, *still_more)
     return Material(tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason))))
 
@@ -89,11 +99,12 @@ class _Runner:
     engine: Engine
     journal: Journal
     progress: Progress
+    part: tuple[int, int]
 
-    def stage(self, name: str, task: Callable[[Any], Examined], items: Sequence[_Item], kind: type[Found]) -> tuple[list[Found], list[Rejection]]:
-        """Examine what the journal doesn't know yet; the results of all, in the order of ``items``."""
-        done = self.journal.done(name)
-        todo = [item for item in items if item.key not in done]
+    def examine(self, name: str, task: Callable[[Any], Examined], items: Sequence[_Item]) -> None:
+        """Examine what no journal knows yet, of a shard its own part, and write down what came of it."""
+        (part, parts), done = self.part, self.journal.done(name)
+        todo = [item for number, item in enumerate(items, 1) if number % parts == part % parts and item.key not in done]
         with self.progress.stage(name, len(todo)) as advance:
             for outcome in self.engine.run(partial(_examine, task=task), todo):
                 examined = outcome.result
@@ -102,10 +113,18 @@ class _Runner:
                     examined = Examined(None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", message),))
                 self.journal.record(name, outcome.item.key, msgspec.to_builtins(examined))
                 advance()
+
+    def unexamined(self, name: str, items: Sequence[_Item]) -> int:
+        """How many items no shard has examined yet."""
         done = self.journal.done(name)
-        results = [done[item.key] for item in items]
-        found = [msgspec.convert(row["found"], kind) for row in results if row["found"] is not None]
-        return found, [msgspec.convert(rejection, Rejection) for row in results for rejection in row["rejections"]]
+        return sum(item.key not in done for item in items)
+
+    def results(self, name: str, items: Sequence[_Item], kind: type[Found]) -> tuple[list[Found], list[Rejection]]:
+        """What was found and what was rejected, in the order of ``items``."""
+        done = self.journal.done(name)
+        rows = [done[item.key] for item in items]
+        found = [msgspec.convert(row["found"], kind) for row in rows if row["found"] is not None]
+        return found, [msgspec.convert(rejection, Rejection) for row in rows for rejection in row["rejections"]]
 
 
 def _examine(item: _Item, task: Callable[[Any], Examined]) -> Examined:
