@@ -170,21 +170,29 @@ def write_manifest(path: Path | str, samples: Iterable[Sample]) -> None:
 def read_manifest(path: Path | str) -> Iterator[Sample]:
     """Samples of a manifest, in order. Raises ``DataError`` ``manifest-unreadable`` with file and line."""
     try:
-        stream = open(path, encoding="utf-8")
+        with open(path, encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                yield _sample_of_line(line, f"{path}:{number}")
     except OSError as error:
-        raise DataError("manifest-unreadable", path, f"can't be opened ({error.strerror}); is this a dataset folder?") from error
-    with stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                yield sample_from_json(line)
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError("manifest-unreadable", f"{path}:{number}", f"not a sample of format {FORMAT} ({error!r}); build again") from error
+        raise DataError("manifest-unreadable", path, f"can't be read ({error.strerror}); is this a dataset folder?") from error
+
+
+def _sample_of_line(line: str, where: str) -> Sample:
+    try:
+        return sample_from_json(line)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("manifest-unreadable", where, f"not a sample of format {FORMAT} ({error!r}); build again") from error
+
+
+def encode_info(info: DatasetInfo) -> bytes:
+    """The bytes of ``dataset.json``."""
+    return json.dumps(asdict(info), indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def write_info(folder: Path | str, info: DatasetInfo) -> None:
-    """Write ``dataset.json``."""
+    """Write ``dataset.json``; a builder writes it last, since its presence says that the dataset is complete."""
     with atomic_write(Path(folder, DATASET), durable=True) as stream:
-        stream.write(json.dumps(asdict(info), indent=1, ensure_ascii=False).encode() + b"\n")
+        stream.write(encode_info(info))
 
 
 def read_info(folder: Path | str) -> DatasetInfo:

@@ -71,3 +71,11 @@ def _lives(process: int) -> bool:
         return ") Z" not in Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return False
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_results() -> None:
+    pytest.importorskip("ray")
+    with Engine(2, "ray") as engine:
+        outcomes = list(engine.run(square, range(30)))
+    assert sorted((outcome.item, outcome.result) for outcome in outcomes) == [(n, n * n) for n in range(30)]  # type: ignore[type-var]

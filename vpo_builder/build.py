@@ -63,6 +63,8 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         shutil.rmtree(folder / WORK, ignore_errors=True)  # left by a kill between the last two steps
         progress.line(f"complete {folder}: nothing to do")
         return read_info(folder)
+    if settings.layout == "vpo" and "VPO-MSMI" in str(folder.resolve()):
+        progress.line(f"note     the official loader rewrites VPO-MSMI anywhere in a path: move {folder} elsewhere before you use it")
     with Journal(folder, name, settings.content(), settings.shard) as journal, Engine(settings.workers, settings.engine) as engine:
         labels = read_labels(settings.labels, settings.more_labels)
         sources = find_sources(settings, engine, progress)

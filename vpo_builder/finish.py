@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ import tomli_w
 
 from evaluators import vpo
 from evaluators.categories import CategoryTable
-from evaluators.dataset import CHECKSUMS, MANIFEST, DatasetInfo, Sample, write_info, write_manifest
+from evaluators.dataset import CHECKSUMS, DATASET, MANIFEST, DatasetInfo, Sample, encode_info, write_info, write_manifest
 from evaluators.files import link_or_copy, sha256_file, write_text
 
 from .card import dataset_card
@@ -68,6 +69,7 @@ def _write_folder(folder: Path, clips: Path, outcome: Outcome, samples: Samples,
         write_text(folder / name, text)
     if variant == "base" and outcome.settings.gallery:
         write_gallery(folder, everything, info, outcome.settings.gallery)
+    hashes[DATASET] = hashlib.sha256(encode_info(info)).hexdigest()
     _write_checksums(folder, hashes, [MANIFEST, *texts])
     write_info(folder, info)
     return info

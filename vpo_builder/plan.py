@@ -209,7 +209,7 @@ def shortages(plan: Plan, material: Material, settings: Settings) -> list[str]:
             if not present[split] and (split != "val" or settings.val_fraction):
                 lines.append(f"{setting} {split}: no samples ({images[split]} images and {heard} clips are {split})")
             unmet = {category: count for (s, p, category), count in plan.unmet.items() if count and (s, p) == (setting, split)}
-            if unmet:
+            if unmet and len(samples) != settings.limit:
                 told = ", ".join(f"{name} {unmet[name]} (clips: {clips[name, split]})" for name in sorted(unmet, key=lambda name: (-unmet[name], name)))
                 lines.append(f"{setting} {split}: objects without a clip: {told}; give more clips, or --clip-uses above {settings.clip_uses}")
     return lines

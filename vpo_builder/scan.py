@@ -72,8 +72,9 @@ def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Jour
         progress.line(f"scan     {settings.shard} is done; {left} items are left to other shards: run this again when they are done, or `vpo merge` their folders")
         return None
     candidates, more = runner.results("images", image_items, Candidate)
+    candidates, twins = without_twins(candidates)
     usable, still_more = runner.results("clips", clip_items, UsableClip)
-    rejections = (*image_rejections, *clip_rejections, *more, *still_more)
+    rejections = (*image_rejections, *clip_rejections, *more, *twins, *still_more)
     return Material(tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason))))
 
 
@@ -142,6 +143,16 @@ def _clip(record: ClipRecord, *, clip_dir: Path, out: Path, settings: Settings) 
     if found is not None and pcm is not None:
         write_wav(out / f"{record.id}.wav", pcm)
     return Examined(found, tuple(remarks))
+
+
+def without_twins(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Rejection]]:
+    """The candidates without those whose file has the bytes of an earlier one: they could stand in two splits."""
+    first: dict[str, Candidate] = {}
+    for candidate in candidates:
+        first.setdefault(candidate.picture.sha256, candidate)
+    twins = [candidate.picture for candidate in candidates if first[candidate.picture.sha256] is not candidate]
+    told = "has the same bytes as {}; only that is used"
+    return list(first.values()), [Rejection("image", twin.file, "duplicate-image", told.format(first[twin.sha256].picture.file)) for twin in twins]
 
 
 def rejected_error(rejections: Sequence[Rejection]) -> DataError:

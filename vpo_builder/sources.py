@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from evaluators.categories import vpo_categories
@@ -36,7 +37,10 @@ def build_sha256(settings: Settings) -> str:
 
 
 def check_request(settings: Settings) -> None:
-    """Raise ``DataError`` for a request that can't be meant, before anything is written."""
+    """Raise ``DataError`` for a request that can't be meant or met, before anything is written."""
+    _check_packages(settings)
+    if settings.pan != "linear" and settings.audio == "reference":
+        raise DataError("bad-config", "--pan", f"{settings.pan} needs --audio render: with reference audio the loader pans, linearly")
     given = (settings.coco_json, settings.coco_images, settings.clips, settings.clip_dir)
     if any(given) and not all(given):
         missing = [flag for flag, value in zip(("--coco-json", "--coco-images", "--clips", "--clip-dir"), given, strict=True) if not value]
@@ -50,6 +54,14 @@ def check_request(settings: Settings) -> None:
             raise DataError("no-such-file", path, "not found; check the path")
     for folder in (*settings.coco_images, *([settings.clip_dir] if settings.clip_dir else [])):
         _check_apart(Path(settings.out), Path(folder))
+
+
+def _check_packages(settings: Settings) -> None:
+    """Extras that the settings need are installed."""
+    needed = {"pyroomacoustics": ("room", settings.pan == "room"), "pyloudnorm": ("loudness", settings.level == "lufs"), "ray": ("ray", settings.engine == "ray")}
+    for package, (extra, wanted) in needed.items():
+        if wanted and find_spec(package) is None:
+            raise DataError("missing-package", package, f"is not installed; run: pip install 'avskit[{extra}]'")
 
 
 def _paths(settings: Settings) -> list[Path]:
