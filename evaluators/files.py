@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -30,9 +31,16 @@ def atomic_write(path: Path | str, *, durable: bool = False) -> Iterator[IO[byte
                 stream.flush()
                 os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         _remove(temporary)
+        if isinstance(error, OSError) and error.filename is None:  # of a write, which knows no names
+            error.filename = os.fspath(path)
         raise
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed because there is no room: disk, quota or largest file size."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_text(path: Path | str, text: str, *, durable: bool = False) -> None:
@@ -55,6 +63,10 @@ def link_or_copy(source: Path | str, target: Path | str, *, mode: str = "link") 
         elif mode != "link" or not _try_hard_link(real, temporary):
             shutil.copyfile(real, temporary)
         os.replace(temporary, target)
+    except OSError as error:
+        if is_full(error):  # copying names the source
+            error.filename = os.fspath(target)
+        raise
     finally:
         _remove(temporary)  # a rename between two links of one file leaves both names
 

@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bad_inputs import CASES, Case, SmallWorld, make_small_world
+from bad_inputs import CASES, Case
 from click.testing import CliRunner
 from PIL import Image
+from small_world import SmallWorld, put, small_world
 
 from evaluators.dataset import DATASET, MANIFEST, Sample, read_manifest
 from evaluators.masks import read_label_map
 from evaluators.vpo import clip_file
 from vpo_builder.audio_files import read_wav16
 from vpo_builder.cli import main
+from vpo_builder.journal import Journal
 from vpo_builder.verify import verify
 
 BASE = ("--seconds", "2", "--gallery", "0", "--workers", "1")
@@ -82,7 +84,7 @@ def sample_with(out: Path, world: SmallWorld) -> tuple[Sample, Path]:
 def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallWorld, Path, Ran]:
     """The undamaged world, and what is built from it."""
     folder = tmp_path_factory.mktemp("good")
-    world, out = make_small_world(folder / "world"), folder / "out"
+    world, out = small_world(tmp_path_factory).copy(folder / "world"), folder / "out"
     ran = build(world, out)
     assert ran.code == 0 and rows(out) == [] and rows(out, "warnings.jsonl") == [] and verify(out) == []
     samples = [s for s in read_manifest(out / MANIFEST) if s.split == "train"]
@@ -214,3 +216,150 @@ CHECKS = {
     "52 29 samples more": _same_sound,
     "58 a mixture over full scale": _gain_is_recorded,
 }
+
+
+# ------------------------------------------------------------------------------------------------------ the state of a build
+
+
+def test_a_file_that_was_mended_after_a_strict_build_is_used(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+    world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
+    broken = [world.clips / world.clip, world.images / f"{world.image:012d}.jpg"]
+    contents = [path.read_bytes() for path in broken]
+    for path, content in zip(broken, contents, strict=True):
+        put(path, content[: len(content) // 2])
+    assert build(world, out, "--strict").code == 1
+    assert rows(out) == [(world.clip, "audio-truncated"), (broken[1].name, "image-truncated")]
+    for path, content in zip(broken, contents, strict=True):
+        put(path, content)
+    assert build(world, out, "--strict").code == 0
+    assert (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes() and rows(out) == [] and verify(out) == []
+
+
+def test_a_journal_that_a_power_cut_damaged_is_read_up_to_there(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+    world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
+    name = world.add_clip(b"")
+    assert build(world, out, "--strict").code == 1
+    journal = out / ".vpo/journal.jsonl"
+    content = journal.read_bytes()
+    journal.write_bytes(content[: len(content) // 2] + bytes(1000) + b"\n" + content[-200:])
+    assert build(world, out).code == 0
+    assert rows(out) == [(name, "audio-unreadable")] and (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes()
+
+
+@pytest.mark.parametrize("place", ["world/coco/train2017/out", "world/vggsound/audio", "world/coco/train2017", ".", "link/out"])
+def test_an_output_folder_in_a_source_or_around_one_is_refused(good: tuple[SmallWorld, Path, Ran], tmp_path: Path, place: str) -> None:
+    world = good[0].copy(tmp_path / "world")
+    (tmp_path / "link").symlink_to(world.images)
+    before = sorted(tmp_path.rglob("*"))
+    ran = build(world, tmp_path / place)
+    assert ran.code == 2 and "[nested-folders]" in the_line(ran)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/out", "full"])
+def test_an_output_folder_that_cannot_be_one_is_refused(good: tuple[SmallWorld, Path, Ran], tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/thesis.tex").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    ran = build(good[0], tmp_path / place)
+    assert ran.code in (1, 2) and str(tmp_path) in the_line(ran)
+    assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "a file").read_text() == "mine"
+
+
+def test_a_read_only_output_folder_is_told(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a disk")
+    try:
+        for place in (tmp_path, tmp_path / "new/folder"):
+            ran = build(good[0], place)
+            assert ran.code == 1 and "can't be written" in the_line(ran) and str(tmp_path) in ran.stderr
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_second_process_in_one_folder_is_refused(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+    with Journal(tmp_path / "out", "a build", {}):
+        ran = build(good[0], tmp_path / "out", apart=True)
+    assert ran.code == 1 and "[busy]" in the_line(ran)
+
+
+def test_another_seed_in_one_folder_is_refused(good: tuple[SmallWorld, Path, Ran]) -> None:
+    before = (good[1] / MANIFEST).read_bytes()
+    ran = build(good[0], good[1], "--seed", "1")
+    assert ran.code == 2 and "[other-build]" in the_line(ran)
+    assert (good[1] / MANIFEST).read_bytes() == before
+
+
+# ------------------------------------------------------------------------------------------------------ hostile names and traps
+
+NAMES = ["<img src=x onerror=alert(1)>.jpg", "a\"b'c&d.jpg", "-rf.jpg", "two words.jpg", "$(touch pwned);.jpg", "Übung 猫.jpg", "%2e%2e%2f.jpg", "in/.hidden"]
+
+
+def test_hostile_names_are_nothing_but_names(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+    """Image files, licences, links and clip files as an enemy would name them: the same plan, and nothing of it acts on the page."""
+    world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
+
+    def rename(content: dict[str, Any]) -> None:
+        content["licenses"] = [{"id": 1, "name": "<script>alert(1)</script>", "url": "javascript:alert(1)"}]
+        for name, row in zip(NAMES, content["images"], strict=False):
+            (world.images / name).parent.mkdir(exist_ok=True)
+            (world.images / row["file_name"]).rename(world.images / name)
+            row.update(file_name=name, flickr_url="javascript:alert(1)", coco_url="<b>train2017")
+
+    world.edit(rename)
+    lines = ["file,label,id"]
+    for number, (line, name) in enumerate(zip(world.table.read_text().splitlines(), NAMES * 20, strict=False)):
+        old = next(world.clips.glob(f"{line[:11]}*{int(line[12:].split(',')[0]):06d}.wav"))
+        new = f"{number} {name.removesuffix('.jpg')}.wav" if number else "-rf.wav"
+        (world.clips / new).parent.mkdir(exist_ok=True)
+        old.rename(world.clips / new)
+        label = line.split(",", 2)[2].rsplit(",", 1)[0].strip('"')
+        lines.append(",".join(f'"{field}"' for field in (new.replace('"', '""'), label, f"<b>{number}/../..")))
+    put(world.table, "\n".join(lines).encode())
+    ran = build(world, out, "--gallery", "5", "--strict")
+    assert ran.code == 0 and COUNTS.search(ran.stdout)[0] == COUNTS.search(good[2].stdout)[0]  # type: ignore[index]
+    assert verify(out) == [] and not [path for path in tmp_path.rglob("*pwned*") if world.folder not in path.parents]
+    samples = list(read_manifest(out / MANIFEST))
+    assert {s.picture.file for s in samples} & set(NAMES) and any("<script>" in s.picture.licence for s in samples)
+    assert all(re.fullmatch(r"[\w-]+", x.clip.id, re.ASCII) for s in samples for x in s.sources)
+    for name in ("gallery/index.html", "README.md"):
+        text = (out / name).read_text()
+        assert "<script>alert" not in text and "<img src=x" not in text and "javascript:" not in text and "<b>0" not in text
+    names = [str(path.relative_to(out)) for path in out.rglob("*")]
+    assert [name for name in names if re.fullmatch(r"[\w ./-]+", name, re.ASCII)] == names
+
+
+def test_names_that_python_and_spreadsheets_take_for_something_else_stay_text(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+    """A table from a spreadsheet: byte order mark, semicolons, CRLF; ids such as 000030, nan and None."""
+    world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
+    ids = ["000030", "nan", "None", "1e5", "NULL", "true", "007", "0x10"]
+    ids += [f"video{number}" for number in range(100)]
+    lines = ["split;id;label;start"]
+    for line, video in zip(world.table.read_text().splitlines(), ids, strict=False):
+        name, start, rest = line.split(",", 2)
+        label, split = rest.rsplit(",", 1)
+        (world.clips / f"{name}_{int(start):06d}.wav").rename(world.clips / f"{video}_{int(start):06d}.wav")
+        lines.append(f"{split};{video};{label};{start}")
+    put(world.table, ("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
+    (tmp_path / "never.txt").write_bytes(b"\xef\xbb\xbf000000000002\r\nvideo40\r\n")
+    ran = build(world, out, "--strict", "--split", "ss", "--clip-uses", "9", "--exclude", str(tmp_path / "never.txt"))
+    assert ran.code == 0, ran.stderr
+    assert "9 images and 62 clips" in ran.stdout
+    assert {x.clip.video_id for s in read_manifest(out / MANIFEST) for x in s.sources} <= set(ids)
+    assert not {s.picture.id for s in read_manifest(out / MANIFEST)} & {2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed = 1e-4", 'seed = "7"', "seed = -1", "seed = 1\nseed = 2", "seed = " + "[" * 100_000, "sede = 1", "split = false", "strict = 1",
+        "seconds = nan", "seconds = inf", "test_fraction = 1.5", 'coco_json = "a.json"', 'out = "a\\u0000b"',
+    ],
+)  # fmt: skip
+def test_a_config_file_that_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text)
+    ran = vpo("build", "--config", str(config), "--world-images", "2", "--world-clips", "1", *([] if "out" in text else ["--out", str(tmp_path / "out")]))
+    assert ran.code == 2 and str(config) in the_line(ran) and "[bad-config]" in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml"]

@@ -174,4 +174,4 @@ def _check_space(written: Written, settings: Settings) -> None:
     needed = MARGIN_BYTES + sum(stereo * (bool(sample.mixture_file) + len(sample.stem_files)) + 20_000 for sample in samples)
     free = shutil.disk_usage(settings.out).free
     if needed > free:
-        raise DataError("disk-full", settings.out, f"needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; make room or give another --out")
+        raise DataError("disk-full", settings.out, f"needs about {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; make room or give another --out")

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from evaluators.errors import DataError
+from evaluators.files import is_full
 
 from .configfile import kind, make_settings, read_config, repeatable
 from .settings import Settings
@@ -40,8 +41,8 @@ def _told(command: Command) -> Command:
         except DataError as error:
             _fail(error)
         except OSError as error:
-            full = error.errno in (28, 122)  # ENOSPC, EDQUOT
-            _fail(DataError("disk-full" if full else "system", error.filename or "system", error.strerror or str(error)))
+            reason, remedy = ("disk-full", "make room") if is_full(error) else ("system", "mend that")
+            _fail(DataError(reason, error.filename or kwargs.get("out") or "system", f"{error.strerror or error}; {remedy} and give the same command again"))
         except KeyboardInterrupt:
             click.echo("vpo: stopped; the same command goes on from here", err=True)
             sys.exit(130)

@@ -23,7 +23,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as stream:
             return tomllib.load(stream)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError("bad-config", path, f"can't be read as TOML ({error}); see config.toml of a built dataset for the form") from error
 
 
@@ -64,7 +64,7 @@ def _checked_one(field: dataclasses.Field[Any], value: Any, where: str) -> Any:
     expected = kind(field)
     if expected is float and type(value) is int:
         value = float(value)
-    if type(value) is not expected:
+    if type(value) is not expected or (type(value) is str and "\0" in value):
         raise DataError("bad-config", where, f"found {value!r}, expected {expected.__name__}")
     choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
     if choices and value not in choices:

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -20,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from evaluators.dataset import DATASET, read_info
 from evaluators.errors import DataError
-from evaluators.files import atomic_write, write_text
+from evaluators.files import atomic_write, is_full, write_text
 
 WORK = ".vpo"
 BUILD = f"{WORK}/build.json"
@@ -51,6 +52,8 @@ class Journal:
             self._stream = open(self._file, "ab")
         except OSError as error:
             self._locks.close()
+            if is_full(error):
+                raise
             raise DataError("not-writable", folder, f"can't be written ({error.strerror}); give another folder") from error
         except BaseException:
             self._locks.close()
@@ -106,8 +109,8 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stream.close()
-        self._locks.close()
+        with self._locks:  # given back even where the last line can't be written
+            self._stream.close()
 
 
 def _locked(path: Path, folder: Path, patience: float = 0.0) -> FileLock:
@@ -120,9 +123,9 @@ def _locked(path: Path, folder: Path, patience: float = 0.0) -> FileLock:
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    """Lines of a journal, if there is one; a last one that a kill cut off is left out."""
+    """Lines of a journal, if there is one, up to one that a kill or a power cut left damaged."""
     content = path.read_bytes() if path.exists() else b""
-    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
+    return list(takewhile(lambda line: line.endswith(b"}\n"), content.splitlines(keepends=True)))
 
 
 def _by_kind(lines: Iterable[bytes]) -> Done:

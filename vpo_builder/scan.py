@@ -103,9 +103,13 @@ class _Runner:
     part: tuple[int, int]
 
     def examine(self, name: str, task: Callable[[Any], Examined], items: Sequence[_Item]) -> None:
-        """Examine what no journal knows yet, of a shard its own part, and write down what came of it."""
+        """Examine what no journal knows yet, of a shard its own part, and write down what came of it.
+
+        A build without shards looks again at what was rejected: it may have been mended.
+        """
         (part, parts), done = self.part, self.journal.done(name)
-        todo = [item for number, item in enumerate(items, 1) if number % parts == part % parts and item.key not in done]
+        known = {key for key, row in done.items() if parts > 1 or row["found"] is not None}
+        todo = [item for number, item in enumerate(items, 1) if number % parts == part % parts and item.key not in known]
         with self.progress.stage(name, len(todo)) as advance:
             for outcome in self.engine.run(partial(_examine, task=task), todo):
                 examined = outcome.result
