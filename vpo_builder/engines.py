@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,6 +22,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Running = dict[Future[list[Result]], tuple[Sequence[Item], int]]  # what each worker has, and how often that killed one
 CHUNK = 8
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BYTES = 1 << 28
 ATTEMPTS = 3  # runs of one item alone before its worker's death is laid to it
 
 
@@ -55,6 +59,8 @@ class Engine:
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Engine:
+        if self._workers == 1:
+            _keep_memory()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -103,8 +109,18 @@ class Engine:
             self._pool = None
 
 
+def _keep_memory() -> None:
+    """Keep freed memory for the next item: giving megabytes back to the system and faulting them in again doubles the time of mixing."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc
+        if mallopt:
+            mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+            mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+
+
 def _start_worker() -> None:
     """Ctrl-C is for the parent to handle; a worker ends with its parent, even one that was killed."""
+    _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 

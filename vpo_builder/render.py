@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from evaluators.categories import VOID, voc_colour
-from evaluators.dataset import Instance, Sample
+from evaluators.dataset import Sample
 from evaluators.files import atomic_write, link_or_copy
 from evaluators.masks import encode_label_map
 
@@ -70,22 +70,20 @@ def paint(sample: Sample, values: Mapping[str, int]) -> tuple[Labels, Labels]:
     lie on top of silent objects.
     """
     height, width = sample.picture.height, sample.picture.width
-    mask, instances = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    found = np.zeros((height, width), np.uint8, order="F")  # as run lengths go
+    table = np.zeros(256, np.uint8)  # instance -> value in the ground truth
     for rle in sample.ignore:
-        region = decode_rle(rle, height, width)
-        mask[region] = instances[region] = VOID
-    for instance in _large_first(sample.silent):
-        instances[decode_rle(instance.rle, height, width)] = instance.index
-    for instance in _large_first(source.instance for source in sample.sources):
-        region = decode_rle(instance.rle, height, width)
-        instances[region] = instance.index
-        if sample.truth == "base":
-            mask[region] = values[instance.category]
+        np.copyto(found, np.uint8(VOID), where=decode_rle(rle, height, width))
+    table[VOID] = VOID
+    for group in (sample.silent, [source.instance for source in sample.sources]):
+        for instance in sorted(group, key=lambda instance: (-instance.area, instance.annotation_id)):
+            np.copyto(found, np.uint8(instance.index), where=decode_rle(instance.rle, height, width))
+    if sample.truth == "base":
+        for source in sample.sources:
+            table[source.instance.index] = values[source.instance.category]
+    instances = np.ascontiguousarray(found)
+    mask = np.frombuffer(instances.tobytes().translate(table.tobytes()), np.uint8).reshape(height, width)  # twice as fast as table[instances]
     return mask, instances
-
-
-def _large_first(instances: Any) -> list[Instance]:
-    return sorted(instances, key=lambda instance: (-instance.area, instance.annotation_id))
 
 
 def _put(path: Path, content: bytes) -> str:
