@@ -44,6 +44,7 @@ WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 class _Decoded:
     mono: Wave  # at the rate of the file
     sample_rate: int
+    peak: float
 
 
 def read_mono(path: Path | str, sample_rate: int = SAMPLE_RATE, longest_seconds: float = LONGEST_SECONDS) -> Wave:
@@ -143,9 +144,10 @@ def _decode(path: Path, longest_seconds: float) -> _Decoded:
     mono = blocks[0][1] if len(blocks) == 1 else np.concatenate([block for _, block in blocks] or [np.zeros(0, np.float32)])
     if not len(mono):
         raise DataError("audio-empty", path, "holds no sound; replace it")
-    if not (np.isfinite(mono.max()) and np.isfinite(mono.min())):
+    peak = max(float(mono.max()), -float(mono.min()))
+    if not np.isfinite(peak):
         raise DataError("audio-nonfinite", path, "holds samples that are infinite or no numbers; replace it")
-    return _Decoded(mono, blocks[0][0])
+    return _Decoded(mono, blocks[0][0], peak)
 
 
 def _known_format(stream: BinaryIO, path: Path, size: int) -> str:
@@ -253,7 +255,7 @@ def _source_warnings(record: ClipRecord, decoded: _Decoded) -> Iterator[Rejectio
     mono, rate = decoded.mono, decoded.sample_rate
     if rate < SAMPLE_RATE:
         yield _warning(record, "below-target-rate", f"has {rate} samples per second; what lies above {rate // 2} Hz is missing")
-    if mono.max() >= FULL_SCALE or mono.min() <= -FULL_SCALE:
+    if decoded.peak >= FULL_SCALE:
         clipped = np.count_nonzero(np.abs(mono) >= FULL_SCALE) / len(mono)
         if clipped > CLIPPED_SHARE:
             yield _warning(record, "audio-clipped", f"{clipped:.1%} of its samples are at full scale")

@@ -96,8 +96,8 @@ class Journal:
     def record(self, kind: str, key: str, value: Any) -> None:
         """Write down that an item is finished."""
         self._own.setdefault(kind, {})[key] = value
-        line = json.dumps({"kind": kind, "key": key, "value": value}, ensure_ascii=False, separators=(",", ":"))
-        self._stream.write(line.encode("utf-8", "surrogatepass") + b"\n")
+        line = json.dumps({"kind": kind, "key": key, "value": value}, separators=(",", ":"))
+        self._stream.write(line.encode() + b"\n")
         self._stream.flush()
 
     def discard(self) -> None:

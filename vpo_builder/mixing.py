@@ -62,9 +62,9 @@ def stem(pcm: Pcm, position: float, law: str, *, sample_rate: int, field_of_view
 def mixture(stems: Sequence[Wave]) -> tuple[list[Pcm], Pcm, float]:
     """Stems and their sum in 16 bits, (samples, 2) each, and the one gain on all of them.
 
-    ``stems`` are in steps of 16 bits, as :func:`stem` gives them, and are used up. The gain is 1, or what brings the
-    largest peak (of the sum or of a stem, of either channel) to 0.99 of full scale. Level differences between channels
-    and between sources are kept. The sum is taken after rounding, so the stems add up to it exactly.
+    ``stems`` are in steps of 16 bits, as :func:`stem` gives them. The gain is 1, or what brings the largest peak
+    (of the sum or of a stem, of either channel) to 0.99 of full scale. Level differences between channels and between
+    sources are kept. The sum is taken after rounding, so the stems add up to it exactly.
     """
     total = stems[0].copy()
     for wave in stems[1:]:
@@ -79,12 +79,10 @@ def mixture(stems: Sequence[Wave]) -> tuple[list[Pcm], Pcm, float]:
 
 
 def _rounded(wave: Wave, gain: float) -> Pcm:
-    """``wave * gain`` to the nearest step, half to even: (2, samples) -> (samples, 2). Works in ``wave``; PEAK keeps it in range."""
-    if gain != 1:
-        wave *= np.float32(gain)
-    np.rint(wave, out=wave)
+    """``wave * gain`` to the nearest step, half to even: (2, samples) -> (samples, 2). PEAK keeps it in range."""
     pcm = np.empty(wave.shape[::-1], np.int16)
-    pcm[:, 0], pcm[:, 1] = wave  # twice as fast as a transposed copy
+    for channel, side in enumerate(wave):
+        np.rint(side if gain == 1 else side * np.float32(gain), out=pcm[:, channel], casting="unsafe")
     return pcm
 
 
