@@ -121,7 +121,7 @@ def run_lengths(counts: Any, swap: bool = False) -> Damage:
 
 def leaving_polygon(world: SmallWorld) -> list[str]:
     """The outline of an object of the good image goes on beyond its left side."""
-    rows = json.loads(world.json.read_text())
+    rows = world.content()
     found = next(a for a in rows["annotations"] if a["id"] in world.sounding and isinstance(a["segmentation"], list))
 
     def change(rows: Json) -> None:
@@ -265,6 +265,7 @@ OUTLINES = [
     Case("24b a string for too few pixels", run_lengths("d3T6"), "reject", "rle-garbage", crashes=True),
     Case("25 run lengths for too many pixels", run_lengths([0, 10_000_000]), "reject", "rle-counts-mismatch"),
     Case("25b garbage", run_lengths("\u00e9\x7f~~ &"), "reject", "rle-garbage"),
+    Case("25c not UTF-8", lambda world: [*run_lengths("d3T6X")(world), *_replaced_bytes(world, b"d3T6X", b"\xff\xfe")][:1], "reject", "rle-garbage"),
     Case("26 a string cut in half", run_lengths(lambda world: box_rle(world)[:20]), "reject", "rle-garbage"),
     Case("27 another size", run_lengths(box_rle, swap=True), "reject", "rle-size-mismatch"),
     Case(
@@ -302,6 +303,7 @@ RECORDS = [
     Case("38c an id of 61 bits", repeated("annotations", id=2**60), "abort", "json-type"),
     Case("38d a negative id", repeated("images", id=-3), "abort", "json-type"),
     Case("39 cut in half", bad_json_text(lambda text: text[: len(text) // 2]), "abort", "json-malformed"),
+    Case("39c not UTF-8", lambda world: _replaced_bytes(world, b"000000000001.jpg", b"\xff.jpg"), "abort", "json-malformed"),
     Case("39b empty", bad_json_text(lambda text: ""), "abort", "json-malformed"),
 ]
 SOUNDS = [
@@ -317,6 +319,8 @@ SOUNDS = [
     Case("44b FLAC with noise in it", bad_clip(lambda: _scrambled(sound(tone(), form="FLAC")), ".flac"), "reject", "audio-"),
     Case("45 NaN", bad_clip(lambda: sound(burst((9_000, np.nan)), subtype="FLOAT")), "reject", "audio-nonfinite"),
     Case("45b infinite", bad_clip(lambda: sound(burst((9_000, -np.inf)), subtype="FLOAT")), "reject", "audio-nonfinite"),
+    Case("45c 1e30", bad_clip(lambda: sound(burst((9_000, 1e30)), subtype="FLOAT")), "reject", "audio-out-of-range"),
+    Case("45d stereo at the end of all floats", bad_clip(lambda: sound(np.full((9_000, 2), 3e38), subtype="FLOAT")), "reject", "audio-nonfinite"),
     Case("46 silent", bad_clip(sound(np.zeros(RATE * SECONDS))), "reject", "audio-silent"),
     Case("46b at -66 dBFS", bad_clip(lambda: sound(tone(441, 0.0005))), "reject", "audio-silent"),
     Case("47 an offset", other_clip(lambda pcm: sound(pcm // 4 + 12_000)), "warn", "audio-dc"),
@@ -336,6 +340,7 @@ SOUNDS = [
     Case("56 listed and missing", lambda world: [world.add_clip(None)], "reject", "clip-missing"),
     Case("56b a folder", special_clip(lambda path: path.mkdir()), "reject", "not-a-file"),
     Case("56c a pipe", special_clip(os.mkfifo), "reject", "not-a-file"),
+    Case("56d a link to itself", special_clip(lambda path: path.symlink_to(path)), "reject", "clip-missing"),
     Case("57 under two names", copied_clip, "reject", "duplicate-clip"),
     Case("57b under two labels", two_labels, "reject", "ambiguous-label"),
     Case("58 a mixture over full scale", loud_clips, "accept", flags=("--audio", "render")),
@@ -347,6 +352,11 @@ def _huge_number(world: SmallWorld) -> str:
     item = world.add_annotation([[10, 10, 123_456, 10, 90, 90]])
     put(world.json, world.json.read_bytes().replace(b"123456", b"1e999"))
     return item
+
+
+def _replaced_bytes(world: SmallWorld, old: bytes, new: bytes) -> list[str]:
+    put(world.json, world.json.read_bytes().replace(old, new))
+    return [str(world.json)]
 
 
 def _half(content: bytes) -> bytes:

@@ -70,15 +70,19 @@ class SmallWorld:
         shutil.copytree(self.folder, folder, copy_function=os.link)
         return replace(self, folder=folder)
 
+    def content(self) -> Json:
+        """The instances file, which may hold bytes that are no UTF-8."""
+        return json.loads(self.json.read_text(encoding="utf-8", errors="surrogateescape"))
+
     def edit(self, change: Callable[[Json], Any]) -> None:
         """Change the content of the instances file."""
-        content = json.loads(self.json.read_text())
+        content = self.content()
         change(content)
-        put(self.json, json.dumps(content).encode())
+        put(self.json, json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogateescape"))
 
     def record(self, image: int | None = None) -> Json:
         """The row of an image in the instances file."""
-        return next(row for row in json.loads(self.json.read_text())["images"] if row["id"] == (image or self.image))
+        return next(row for row in self.content()["images"] if row["id"] == (image or self.image))
 
     def photo(self) -> bytes:
         return (self.images / f"{self.image:012d}.jpg").read_bytes()
@@ -89,7 +93,7 @@ class SmallWorld:
 
     def absent(self, image: int | None = None) -> int:
         """The id of a category that can sound and is not in an image."""
-        content = json.loads(self.json.read_text())
+        content = self.content()
         present = {row["category_id"] for row in content["annotations"] if row["image_id"] == (image or self.image) and row["id"] < ADDED}
         return next(row["id"] for row in content["categories"] if row["name"] in ("dog", "cat", "zebra", "cow", "horse") and row["id"] not in present)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -289,6 +291,29 @@ def test_another_seed_in_one_folder_is_refused(good: tuple[SmallWorld, Path, Ran
     ran = build(good[0], good[1], "--seed", "1")
     assert ran.code == 2 and "[other-build]" in the_line(ran)
     assert (good[1] / MANIFEST).read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_read_hides_only_its_own_clips(good: tuple[SmallWorld, Path, Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, out, scandir = good[0].copy(tmp_path / "world"), tmp_path / "out", os.scandir
+    (world.clips / "lost+found").mkdir()
+
+    def scan(place: str) -> Any:
+        if str(place).endswith("lost+found"):
+            raise PermissionError(errno.EACCES, "Permission denied", place)
+        return scandir(place)
+
+    monkeypatch.setattr("vpo_builder.clips.os.scandir", scan)
+    ran = build(world, out, "--strict")
+    assert ran.code == 0 and rows(out, "warnings.jsonl") == [("lost+found/", "folder-unreadable")]
+    assert (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes()
+
+
+def test_a_log_that_does_not_know_the_letters_of_a_name_gets_others(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ran = build(good[0], tmp_path / "\u00dcbung \u732b", apart=True)
+    assert ran.code == 0 and "\\xdcbung \\u732b" in ran.stdout
 
 
 # ------------------------------------------------------------------------------------------------------ hostile names and traps

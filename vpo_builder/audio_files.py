@@ -35,6 +35,7 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 BLOCK_VALUES = 1 << 22  # read at once, so that a header can't ask for more memory than the file has sound
 SPARE_SECONDS = 1.0  # read beyond the end, so that the resampler doesn't hear it
 FULL_SCALE = 32_766 / 32_768
+LARGEST = 2.0**31  # of 32 bits that were not scaled
 CLIPPED_SHARE = 0.01  # of the samples at full scale
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")  # never the name of a film
 WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -54,7 +55,7 @@ def read_mono(path: Path | str, sample_rate: int = SAMPLE_RATE, longest_seconds:
     only a film named like a sound file is refused.
 
     Raises ``DataError``: ``not-a-file``, ``audio-unreadable``, ``audio-truncated``, ``audio-empty``, ``no-audio``,
-    ``audio-nonfinite``, ``rate-out-of-range`` (4 to 384 kHz).
+    ``audio-nonfinite``, ``audio-out-of-range``, ``rate-out-of-range`` (4 to 384 kHz).
     """
     return _at_rate(_decode(Path(path), longest_seconds), sample_rate)
 
@@ -138,7 +139,8 @@ def _decode(path: Path, longest_seconds: float) -> _Decoded:
         with open(path, "rb") as stream:
             kind = _known_format(stream, path, size)
             read = _sound_blocks(path, longest_seconds) if kind == "sound" else _film_blocks(stream, path, kind, longest_seconds)
-            blocks = list(read)
+            with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked at below
+                blocks = list(read)
     except OSError as error:
         raise DataError("audio-unreadable", path, f"can't be read ({error.strerror or error}); check its rights and the disk") from error
     mono = blocks[0][1] if len(blocks) == 1 else np.concatenate([block for _, block in blocks] or [np.zeros(0, np.float32)])
@@ -147,6 +149,8 @@ def _decode(path: Path, longest_seconds: float) -> _Decoded:
     peak = max(float(mono.max()), -float(mono.min()))
     if not np.isfinite(peak):
         raise DataError("audio-nonfinite", path, "holds samples that are infinite or no numbers; replace it")
+    if peak > LARGEST:
+        raise DataError("audio-out-of-range", path, f"holds a sample of {peak:.3g}, full scale is 1; replace it")
     return _Decoded(mono, blocks[0][0], peak)
 
 

@@ -7,6 +7,7 @@ import functools
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -76,6 +77,8 @@ def main() -> None:
     vpo build --split all --out DIR --coco-json instances_val2017.json --coco-images val2017 \\
               --captions captions_val2017.json --clips vggsound.csv --clip-dir vggsound
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a log may not know the letters of a file name
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @main.command()

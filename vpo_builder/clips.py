@@ -93,7 +93,7 @@ def _listed(row: ClipRow, category_of_label: Callable[[str], str | None]) -> _Li
 
 def _files_of(wanted: Sequence[_Listed], clip_dir: Path, rejections: list[Rejection]) -> dict[str, list[_Listed]]:
     """Files in the order of the table, each with the rows that name it."""
-    folder = _walk(clip_dir)
+    folder = _walk(clip_dir, rejections)
     rows_of_video = Counter(item.row.video_id for item in wanted)
     by_file: dict[str, list[_Listed]] = {}
     for item in wanted:
@@ -105,8 +105,8 @@ def _files_of(wanted: Sequence[_Listed], clip_dir: Path, rejections: list[Reject
     return by_file
 
 
-def _walk(clip_dir: Path) -> _Folder:
-    """Names below a folder. Links are followed, each folder is entered once."""
+def _walk(clip_dir: Path, rejections: list[Rejection]) -> _Folder:
+    """Names below a folder. Links are followed, each folder is entered once; one that can't be read is told."""
     if not clip_dir.is_dir():
         raise DataError("not-a-folder", clip_dir, "no such folder; give the folder that holds the clips")
     found, pending, entered = _Folder(), [("", os.fspath(clip_dir))], set()
@@ -116,23 +116,39 @@ def _walk(clip_dir: Path) -> _Folder:
         if real in entered:
             continue
         entered.add(real)
-        with os.scandir(place) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir():
-                    pending.append((f"{prefix}{entry.name}/", entry.path))
-                if entry.name.lower().endswith(MEDIA):
-                    _note(found, prefix + entry.name, entry)
+        try:
+            with os.scandir(place) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if not prefix:
+                raise
+            message = f"can't be read ({error.strerror}); clips in it are not seen"
+            rejections.append(Rejection("folder", prefix, "folder-unreadable", message, warning=True))
+            continue
+        for entry in listed:
+            if _is(entry.is_dir):
+                pending.append((f"{prefix}{entry.name}/", entry.path))
+            if entry.name.lower().endswith(MEDIA):
+                _note(found, prefix + entry.name, entry)
     return found
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """False where the system can't answer, such as for a link to itself."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def _note(found: _Folder, path: str, entry: os.DirEntry[str]) -> None:
     name = _plain(stem(entry.name))
-    if entry.is_file():
+    if _is(entry.is_file):
         found.paths[_plain(path)] = path
         found.stems[name].append(path)
         if span := _SPAN.fullmatch(name):
             found.spans[span[1], int(span[2])].append(path)
-    elif entry.is_dir() or not entry.is_symlink():  # a link to nowhere counts as missing
+    elif _is(entry.is_dir) or not entry.is_symlink():  # a link to nowhere counts as missing
         found.odd.add(name)
 
 

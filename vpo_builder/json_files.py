@@ -66,6 +66,8 @@ def _decode(buffer: Buffer, kind: type[Content], path: Path) -> tuple[Content, B
         return decoder.decode(buffer), buffer
     except msgspec.ValidationError as error:
         raise DataError("json-type", path, f"{error}; not as COCO writes it") from error
+    except UnicodeDecodeError as error:
+        raise DataError("json-malformed", path, f"a string is not UTF-8 ({error.reason}: {error.object[:40]!r}); get the file again") from error
     except msgspec.DecodeError as error:
         if buffer.find(b"NaN") >= 0 or buffer.find(b"Infinity") >= 0:
             corrected = _STRING_OR_NONFINITE.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", buffer)

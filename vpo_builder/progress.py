@@ -86,6 +86,6 @@ class Terminal(Progress):
 
 def for_screen(quiet: bool) -> Progress:
     """The progress that suits where standard output goes."""
-    if quiet:
+    if quiet or sys.stdout is None:  # started without a terminal or a log
         return Progress()
     return Terminal() if sys.stdout.isatty() else Log()

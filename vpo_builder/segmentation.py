@@ -101,7 +101,7 @@ def _check_size(height: int, width: int) -> None:
 def _read_polygons(raw: bytes) -> list[list[float]]:
     try:
         return msgspec.json.decode(raw, type=list[list[float]])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if _has_nonfinite(raw):
             raise _error("polygon-nonfinite", "a coordinate is null, NaN or infinite; correct the annotation") from error
         raise _error("segmentation-malformed", f"no list of lists of numbers ({error}); found {_shown(raw)}") from error
@@ -146,7 +146,7 @@ def _check_polygons(polygons: list[list[float]], height: int, width: int) -> boo
 def _read_run_lengths(raw: bytes, height: int, width: int) -> Counts:
     try:
         found = msgspec.json.decode(raw, type=_RunLengths)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _error("rle-garbage", f"no run lengths ({error}); found {_shown(raw)}") from error
     if raw.count(b'"counts"') > 1 or raw.count(b'"size"') > 1:
         raise _error("rle-garbage", "size or counts stands twice; keep one")
