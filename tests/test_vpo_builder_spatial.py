@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from evaluators.errors import DataError
 from vpo_builder import spatial
-from vpo_builder.spatial import LAWS, azimuth, distance, gains, head_filters, pan
+from vpo_builder.head import head_filters, shadow
+from vpo_builder.spatial import LAWS, azimuth, distance, gains, pan
 
 POSITIONS = st.integers(0, 2**30).map(lambda n: n / 2**30)
 SHARES = st.floats(0.0, 1.0)
@@ -132,7 +133,7 @@ def test_time_difference_is_woodworths(degrees: float) -> None:
     theta = math.radians(degrees)
     far, near, zero = head_filters(theta, 16_000)
     expected = 0.0875 / 343 * (theta + math.sin(theta)) * 16_000
-    shadows = [spatial.shadow(math.pi / 2 + side * theta, 16_000) for side in (1, -1)]
+    shadows = [shadow(math.pi / 2 + side * theta, 16_000) for side in (1, -1)]
     late, early = (delay_of(ear, zero) - delay_of(shadow, 0) for ear, shadow in zip((far, near), shadows, strict=True))
     assert (late - early) * 16_000 == pytest.approx(expected, abs=0.01)
     assert abs(int(np.argmax(far)) - int(np.argmax(near)) - expected) < 1.5  # the shadow blurs the far peak
@@ -144,9 +145,9 @@ def test_head_shadow_takes_and_gives_high_frequencies_only() -> None:
     assert far.sum() == pytest.approx(1, abs=1e-4) and near.sum() == pytest.approx(1, abs=1e-4)
     spectrum = np.abs(np.fft.rfft([far, near], 1024))
     assert 20 * np.log10(spectrum[1, 400] / spectrum[0, 400]) > 12  # at 6250 Hz
-    response = np.abs(np.fft.rfft(spatial.shadow(0.0, 16_000), 1024))
+    response = np.abs(np.fft.rfft(shadow(0.0, 16_000), 1024))
     assert response[-1] == pytest.approx(2, abs=0.01)  # 6 dB at the ear that faces the source
-    assert np.abs(np.fft.rfft(spatial.shadow(math.radians(150), 16_000), 1024))[-1] == pytest.approx(0.1, abs=0.01)
+    assert np.abs(np.fft.rfft(shadow(math.radians(150), 16_000), 1024))[-1] == pytest.approx(0.1, abs=0.01)
 
 
 def test_head_keeps_time() -> None:

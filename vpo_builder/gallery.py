@@ -14,8 +14,10 @@ from evaluators.dataset import MANIFEST, DatasetInfo, Sample, read_manifest
 from evaluators.files import atomic_write, inside, write_text
 
 from . import gallery_page, preview
+from .audio_files import write_wav
 from .gallery_page import Card, Sound
 from .overlay import LabelMap, draw_overlay, read_maps
+from .settings import SAMPLE_RATE
 
 COLUMNS = 90  # of a waveform
 
@@ -90,9 +92,9 @@ def _sound(base: Path, folder: Path, number: int, sample: Sample) -> Sound:
         url = "../" + quote((folder.relative_to(base) / sample.mixture_file).as_posix())
     else:
         url = f"audio/{number:04d}{'' if folder == base else '.' + folder.name}.wav"
-        preview.write_sound(base / "gallery" / url, pcm)
+        write_wav(base / "gallery" / url, pcm)
         url = quote(url)
-    return Sound(sample, url, preview.envelope(pcm, COLUMNS), preview.level_dbfs(pcm), len(pcm) / preview.SAMPLE_RATE)
+    return Sound(sample, url, preview.envelope(pcm, COLUMNS), preview.level_dbfs(pcm), len(pcm) / SAMPLE_RATE)
 
 
 def _middle(instances: LabelMap, index: int) -> tuple[float, float]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluators.errors import DataError
 
-from .spatial import HEAD_RADIUS, SPEED_OF_SOUND, Filter, shadow
+from .head import HEAD_RADIUS, SPEED_OF_SOUND, Filter, shadow
 
 SIZE = (6.0, 5.0, 3.0)  # metres
 LISTENER = (3.0, 1.5, 1.5)
