@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -88,8 +89,9 @@ class Engine:
                 # a suspect of an earlier death runs with nothing beside it, so that only it can be blamed
                 alone = bool(waiting) and waiting[0][1] > 0
                 while waiting and len(running) < (1 if alone else 2 * self._workers) and (alone or waiting[0][1] == 0):
-                    running[pool.submit(_chunk, function, waiting[0][0])] = waiting[0]
-                    waiting.popleft()
+                    with _deaf_to_ctrl_c():  # it may start a worker
+                        future = pool.submit(_chunk, function, waiting[0][0])
+                    running[future] = waiting.popleft()
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield from _outcomes(running[future][0], future.result())
@@ -118,10 +120,22 @@ def _keep_memory() -> None:
             mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile ignore Ctrl-C from their first moment: it is for the parent to handle."""
+    if current_thread() is not main_thread():  # where it isn't heard either
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def _start_worker() -> None:
-    """Ctrl-C is for the parent to handle; a worker ends with its parent, even one that was killed."""
+    """A worker ends with its parent, even one that was killed."""
     _keep_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
