@@ -38,6 +38,7 @@ FULL_SCALE = 32_766 / 32_768
 LARGEST = 2.0**31  # of 32 bits that were not scaled
 CLIPPED_SHARE = 0.01  # of the samples at full scale
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")  # never the name of a film
+LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}  # later ones always are
 WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
@@ -207,7 +208,7 @@ def _film_blocks(stream: BinaryIO, path: Path, kind: str, longest_seconds: float
     """Rate and mono samples of the first sound track that FFmpeg finds. It sees an open file, and neither names nor the network."""
     stream.seek(0)
     try:
-        with av.open(stream, "r", format=kind, metadata_errors="ignore") as container:
+        with av.open(stream, "r", format=kind, **LENIENT) as container:
             if not container.streams.audio:
                 raise DataError("no-audio", path, "has no sound track; use a clip with sound")
             rate, done = 0, 0
