@@ -42,13 +42,17 @@ def write_instances(path: Path, annotations: int, seed: int = 0) -> None:
             record += f'"height":480,"width":640,"date_captured":"2013-11-14 16:28:13","flickr_url":"http://farm9.staticflickr.com/8186/{number:09d}_z.jpg","id":{number}}}'
             stream.write(("," if number > 1 else "") + record)
         stream.write('],"annotations":[')
-        for number, (category, image, length) in enumerate(zip(chosen.tolist(), owners.tolist(), lengths.tolist(), strict=True), 1):
+        for number, (category, image, length) in enumerate(
+            zip(chosen.tolist(), owners.tolist(), lengths.tolist(), strict=True), 1
+        ):
             start = outlines.index(",", 7 * (number % 7000)) + 1
             polygon = ",".join(outlines[start : start + 8 * length].split(",", length)[:length])
             record = f'{{"segmentation":[[{polygon}]],"area":1000.5,"iscrowd":0,"image_id":{image},'
             record += f'"bbox":[1.5,2.5,30.25,40.75],"category_id":{category},"id":{number}}}'
             stream.write(("," if number > 1 else "") + record)
-        categories = ",".join(f'{{"supercategory":"thing","id":{number},"name":"{name}"}}' for number, name in enumerate(names, 1))
+        categories = ",".join(
+            f'{{"supercategory":"thing","id":{number},"name":"{name}"}}' for number, name in enumerate(names, 1)
+        )
         stream.write(f'],"categories":[{categories}]}}')
 
 
@@ -74,7 +78,9 @@ def read(reader: str, path: Path) -> None:
 def measure(reader: str, path: Path, times: int) -> tuple[float, float]:
     """Least CPU seconds and peak memory in MB of ``reader`` in ``times`` fresh processes: other work on the machine only adds."""
     command = [sys.executable, __file__, "--read", reader, "--file", str(path)]
-    runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-2:] for _ in range(times)]
+    runs = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-2:] for _ in range(times)
+    ]
     return min(float(seconds) for seconds, _ in runs), min(float(memory) for _, memory in runs)
 
 
@@ -95,7 +101,9 @@ def main() -> None:
         theirs, ours = measure("pycocotools", path, options.times), measure("vpo_builder", path, options.times)
     print(f"pycocotools   {theirs[0]:8.2f} s CPU  {theirs[1]:8.0f} MB")
     print(f"vpo_builder   {ours[0]:8.2f} s CPU  {ours[1]:8.0f} MB")
-    print(f"ratio         {theirs[0] / ours[0]:8.1f} x      {theirs[1] / ours[1]:8.1f} x   (at least 6 and 3 are asked for, and under 1000 MB)")
+    print(
+        f"ratio         {theirs[0] / ours[0]:8.1f} x      {theirs[1] / ours[1]:8.1f} x   (at least 6 and 3 are asked for, and under 1000 MB)"
+    )
 
 
 if __name__ == "__main__":

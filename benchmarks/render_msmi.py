@@ -33,7 +33,13 @@ from pycocotools import mask as coco_mask
 from evaluators.dataset import MANIFEST, Sample, read_manifest
 
 CATEGORIES = {3: "car", 17: "cat", 18: "dog", 19: "horse", 21: "cow"}
-LABELS = {"car": "car passing by", "cat": "cat meowing", "dog": "dog barking", "horse": "horse neighing", "cow": "cow lowing"}
+LABELS = {
+    "car": "car passing by",
+    "cat": "cat meowing",
+    "dog": "dog barking",
+    "horse": "horse neighing",
+    "cow": "cow lowing",
+}
 
 
 def write_material(folder: Path, images: int, clips: int) -> None:
@@ -45,7 +51,9 @@ def write_material(folder: Path, images: int, clips: int) -> None:
     annotations: list[dict[str, Any]] = []
     for number in range(1, images + 1):
         small = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC).save(folder / "images" / f"{number:012d}.jpg", quality=90)
+        Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC).save(
+            folder / "images" / f"{number:012d}.jpg", quality=90
+        )
         url = f"http://images.cocodataset.org/{'val' if number % 8 == 0 else 'train'}2017/{number:012d}.jpg"
         records.append({"id": number, "file_name": f"{number:012d}.jpg", "width": 640, "height": 480, "coco_url": url})
         first = int(rng.choice(list(CATEGORIES)))
@@ -54,9 +62,19 @@ def write_material(folder: Path, images: int, clips: int) -> None:
             angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
             radius = size * (1 + 0.2 * np.sin(5 * angles + rng.uniform(0, 6)))
             polygon = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], 1).ravel().round(2).tolist()
-            annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": category, "segmentation": [polygon], "iscrowd": 0})
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": category,
+                    "segmentation": [polygon],
+                    "iscrowd": 0,
+                }
+            )
     names = [{"id": key, "name": name} for key, name in CATEGORIES.items()]
-    (folder / "instances.json").write_text(json.dumps({"images": records, "annotations": annotations, "categories": names}))
+    (folder / "instances.json").write_text(
+        json.dumps({"images": records, "annotations": annotations, "categories": names})
+    )
     rows = []
     for number in range(clips):
         name = f"bench{number:06d}"
@@ -67,8 +85,30 @@ def write_material(folder: Path, images: int, clips: int) -> None:
 
 def build_command(folder: Path, out: Path, workers: int) -> list[str]:
     """The command under test."""
-    sources = ["--coco-json", folder / "instances.json", "--coco-images", folder / "images", "--clips", folder / "vggsound.csv", "--clip-dir", folder / "clips"]
-    options = ["--split", "msmi", "--no-msmi-base", "--audio", "render", "--gallery", "0", "--clip-uses", "9", "--workers", workers, "--quiet"]
+    sources = [
+        "--coco-json",
+        folder / "instances.json",
+        "--coco-images",
+        folder / "images",
+        "--clips",
+        folder / "vggsound.csv",
+        "--clip-dir",
+        folder / "clips",
+    ]
+    options = [
+        "--split",
+        "msmi",
+        "--no-msmi-base",
+        "--audio",
+        "render",
+        "--gallery",
+        "0",
+        "--clip-uses",
+        "9",
+        "--workers",
+        workers,
+        "--quiet",
+    ]
     return [str(word) for word in (Path(sys.executable).with_name("vpo"), "build", "--out", out, *sources, *options)]
 
 
@@ -166,14 +206,22 @@ def main() -> None:
             times = floor(folder / "data", samples)
             ratios.append(spent / sum(times.values()))
             told = ", ".join(f"{name} {1000 * value / len(samples):.1f}" for name, value in times.items())
-            print(f"{len(samples)} samples: build {1000 * spent / len(samples):.1f} ms CPU each; floor {1000 * sum(times.values()) / len(samples):.1f} ({told})")
-        print(f"ratio to the floor: {min(ratios):.2f} to {max(ratios):.2f}, median {sorted(ratios)[len(ratios) // 2]:.2f} (aim: at most 1.25)")
+            print(
+                f"{len(samples)} samples: build {1000 * spent / len(samples):.1f} ms CPU each; floor {1000 * sum(times.values()) / len(samples):.1f} ({told})"
+            )
+        print(
+            f"ratio to the floor: {min(ratios):.2f} to {max(ratios):.2f}, median {sorted(ratios)[len(ratios) // 2]:.2f} (aim: at most 1.25)"
+        )
         walls = {}
         for workers in (1, 2):
             start = time.perf_counter()
-            subprocess.run(build_command(folder / "data", folder / f"workers{workers}", workers), check=True, stdout=sys.stderr)
+            subprocess.run(
+                build_command(folder / "data", folder / f"workers{workers}", workers), check=True, stdout=sys.stderr
+            )
             walls[workers] = time.perf_counter() - start
-        print(f"wall time: 1 worker {walls[1]:.1f} s, 2 workers {walls[2]:.1f} s, {walls[1] / walls[2]:.2f} times as fast (aim: 1.8 on 2 free cores)")
+        print(
+            f"wall time: 1 worker {walls[1]:.1f} s, 2 workers {walls[2]:.1f} s, {walls[1] / walls[2]:.2f} times as fast (aim: 1.8 on 2 free cores)"
+        )
 
 
 if __name__ == "__main__":

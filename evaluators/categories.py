@@ -31,10 +31,16 @@ class CategoryTable:
         self._by_name = {category.name: category for category in self.categories}
         self._by_mask_id = {category.mask_id: category for category in self.categories}
         if len(self._by_name) < len(self.categories) or len(self._by_mask_id) < len(self.categories):
-            raise DataError("duplicate-category", "category table", "a name or a mask id stands twice; give each category its own")
+            raise DataError(
+                "duplicate-category", "category table", "a name or a mask id stands twice; give each category its own"
+            )
         for category in self.categories:
             if not (0 < category.index < VOID and 0 < category.mask_id < VOID):
-                raise DataError("bad-category", category.name, f"index and mask id must be 1 to 254, found {category.index} and {category.mask_id}")
+                raise DataError(
+                    "bad-category",
+                    category.name,
+                    f"index and mask id must be 1 to 254, found {category.index} and {category.mask_id}",
+                )
 
     def __iter__(self) -> Iterator[Category]:
         return iter(self.categories)
@@ -62,7 +68,9 @@ class CategoryTable:
 def vpo_categories() -> CategoryTable:
     """The 21 categories of VPO; mask ids are COCO's, with 92 male, 93 female, 94 baby."""
     text = resources.files(__package__).joinpath("data/vpo_categories.csv").read_text(encoding="utf-8")
-    return CategoryTable(Category(int(row["index"]), row["name"], int(row["mask_id"])) for row in csv.DictReader(text.splitlines()))
+    return CategoryTable(
+        Category(int(row["index"]), row["name"], int(row["mask_id"])) for row in csv.DictReader(text.splitlines())
+    )
 
 
 def voc_colour(index: int) -> tuple[int, int, int]:

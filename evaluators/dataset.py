@@ -143,16 +143,19 @@ def sample_to_json(sample: Sample) -> str:
 def sample_from_json(line: str) -> Sample:
     """The sample that a line of the manifest describes; raises KeyError, TypeError or ValueError where it doesn't."""
     row = json.loads(line)
-    return Sample(**{
-        **row,
-        "picture": Picture(**row["picture"]),
-        "crop": Crop(**row["crop"]),
-        "sources": tuple(
-            Source(_instance(source["instance"]), Clip(**source["clip"]), source["position"]) for source in row["sources"]
-        ),
-        "silent": tuple(_instance(instance) for instance in row["silent"]),
-        **{name: tuple(row[name]) for name in ("unlabelled", "ignore", "stem_files")},
-    })
+    return Sample(
+        **{
+            **row,
+            "picture": Picture(**row["picture"]),
+            "crop": Crop(**row["crop"]),
+            "sources": tuple(
+                Source(_instance(source["instance"]), Clip(**source["clip"]), source["position"])
+                for source in row["sources"]
+            ),
+            "silent": tuple(_instance(instance) for instance in row["silent"]),
+            **{name: tuple(row[name]) for name in ("unlabelled", "ignore", "stem_files")},
+        }
+    )
 
 
 def _instance(row: dict[str, Any]) -> Instance:
@@ -174,14 +177,18 @@ def read_manifest(path: Path | str) -> Iterator[Sample]:
             for number, line in enumerate(stream, 1):
                 yield _sample_of_line(line, f"{path}:{number}")
     except OSError as error:
-        raise DataError("manifest-unreadable", path, f"can't be read ({error.strerror}); is this a dataset folder?") from error
+        raise DataError(
+            "manifest-unreadable", path, f"can't be read ({error.strerror}); is this a dataset folder?"
+        ) from error
 
 
 def _sample_of_line(line: str, where: str) -> Sample:
     try:
         return sample_from_json(line)
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError("manifest-unreadable", where, f"not a sample of format {FORMAT} ({error!r}); build again") from error
+        raise DataError(
+            "manifest-unreadable", where, f"not a sample of format {FORMAT} ({error!r}); build again"
+        ) from error
 
 
 def encode_info(info: DatasetInfo) -> bytes:
@@ -201,11 +208,15 @@ def read_info(folder: Path | str) -> DatasetInfo:
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
         if row["format"] != FORMAT:
-            raise DataError("not-a-dataset", path, f"format {row['format']}, this version reads format {FORMAT}; build again")
+            raise DataError(
+                "not-a-dataset", path, f"format {row['format']}, this version reads format {FORMAT}; build again"
+            )
         categories = tuple((int(index), str(name), int(mask_id)) for index, name, mask_id in row["categories"])
         tuples = {name: tuple(row[name]) for name in ("settings", "variants")}
         return DatasetInfo(**{**row, **tuples, "categories": categories})
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError("not-a-dataset", path, f"no readable dataset.json ({error}); give the folder that `vpo build` wrote") from error
+        raise DataError(
+            "not-a-dataset", path, f"no readable dataset.json ({error}); give the folder that `vpo build` wrote"
+        ) from error

@@ -128,5 +128,7 @@ def inside(root: Path | str, name: str) -> Path:
         or any(len(part.encode("utf-8", "surrogatepass")) > 200 for part in parts)
     )
     if bad:
-        raise DataError("unsafe-path", repr(name[:80]), "this file name leaves its folder or is no plain name; rename the file")
+        raise DataError(
+            "unsafe-path", repr(name[:80]), "this file name leaves its folder or is no plain name; rename the file"
+        )
     return Path(root, *parts)

@@ -51,9 +51,13 @@ def read_label_map(path: Path | str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise DataError("mask-too-large", path, f"{image.width} x {image.height} pixels, at most {MAX_PIXELS} are read")
+                raise DataError(
+                    "mask-too-large", path, f"{image.width} x {image.height} pixels, at most {MAX_PIXELS} are read"
+                )
             if image.mode not in ("P", "L"):
-                raise DataError("mask-mode", path, f"found PNG mode {image.mode}, expected a palette or 8-bit grey label map")
+                raise DataError(
+                    "mask-mode", path, f"found PNG mode {image.mode}, expected a palette or 8-bit grey label map"
+                )
             return np.array(image, dtype=np.uint8)
     except DataError:
         raise

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 SETTINGS = ("ss", "ms", "msmi")
 AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
-CSV_COLUMNS = ("img_Id", "ann_Ids", "cateName", "cateId", "vgg_file", "audio_pos", "split", "multi_instance", "vgg_label")
+CSV_COLUMNS = (
+    "img_Id",
+    "ann_Ids",
+    "cateName",
+    "cateId",
+    "vgg_file",
+    "audio_pos",
+    "split",
+    "multi_instance",
+    "vgg_label",
+)
 COLLIDING = frozenset({"car", "airplane"})  # the loader turns car 3 into 5 and then 5 into airplane
 
 

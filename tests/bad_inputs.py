@@ -15,7 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_world import RATE, SECONDS, Json, SmallWorld, burst, corrupted, film, picture, png_header, put, sizes, sound, tone, turned
+from small_world import (
+    RATE,
+    SECONDS,
+    Json,
+    SmallWorld,
+    burst,
+    corrupted,
+    film,
+    picture,
+    png_header,
+    put,
+    sizes,
+    sound,
+    tone,
+    turned,
+)
 
 from vpo_builder.audio_files import encode_wav
 from vpo_builder.mixing import to_pcm16
@@ -114,7 +129,11 @@ def run_lengths(counts: Any, swap: bool = False) -> Damage:
     def damage(world: SmallWorld) -> list[str]:
         record = world.record()
         size = [record["height"], record["width"]]
-        return [world.add_annotation({"size": size[::-1] if swap else size, "counts": counts(world) if callable(counts) else counts})]
+        return [
+            world.add_annotation(
+                {"size": size[::-1] if swap else size, "counts": counts(world) if callable(counts) else counts}
+            )
+        ]
 
     return damage
 
@@ -137,7 +156,10 @@ def crowd(world: SmallWorld) -> list[str]:
     record = world.record(world.crowded)
     height, width = record["height"], record["width"]
     world.add_annotation(
-        {"size": [height, width], "counts": [0, 3 * height, height * (width - 3)]}, iscrowd=1, image_id=world.crowded, category_id=world.absent(world.crowded)
+        {"size": [height, width], "counts": [0, 3 * height, height * (width - 3)]},
+        iscrowd=1,
+        image_id=world.crowded,
+        category_id=world.absent(world.crowded),
     )
     return []
 
@@ -179,7 +201,10 @@ def two_labels(world: SmallWorld) -> list[str]:
 def dashed_name(world: SmallWorld) -> list[str]:
     """The video id of the good clip begins with a dash, as one in 32 of YouTube's does."""
     new = "-" + world.clip[1:]
-    put(world.table, world.table.read_bytes().replace(b"\n" + world.clip[:11].encode(), b"\n-" + world.clip[1:11].encode()))
+    put(
+        world.table,
+        world.table.read_bytes().replace(b"\n" + world.clip[:11].encode(), b"\n-" + world.clip[1:11].encode()),
+    )
     (world.clips / world.clip).rename(world.clips / new)
     return []
 
@@ -234,14 +259,28 @@ IMAGES = [
     Case("6 CMYK", other_image(lambda jpeg: picture(jpeg, "JPEG", "CMYK")), "warn", "image-cmyk"),
     Case("7 grey", other_image(lambda jpeg: picture(jpeg, "JPEG", "L")), "warn", "image-grey"),
     Case("8 EXIF orientation 6", other_image(turned), "warn", "image-exif-rotated"),
-    Case("8b EXIF orientation 6 and the turned size", bad_image(turned, width=240, height=320), "reject", "size-mismatch"),
+    Case(
+        "8b EXIF orientation 6 and the turned size", bad_image(turned, width=240, height=320), "reject", "size-mismatch"
+    ),
     Case("9 another size", bad_image(lambda jpeg: jpeg, width=100, height=90), "reject", "size-mismatch"),
     Case("10 GIF", bad_image(lambda jpeg: picture(jpeg, "GIF")), "reject", "not-an-image"),
     Case("10b WebP", bad_image(lambda jpeg: picture(jpeg, "WEBP")), "reject", "not-an-image"),
     Case("10c EPS", bad_image(lambda jpeg: picture(jpeg, "EPS")), "reject", "not-an-image"),
-    Case("11 400 megapixels", bad_image(lambda _: png_header(20_000, 20_000), width=20_000, height=20_000), "reject", "image-too-large"),
-    Case("11b 60 megapixels", bad_image(lambda _: png_header(10_000, 6_000), width=10_000, height=6_000), "reject", "image-too-large"),
-    Case("12 one pixel", bad_image(lambda _: picture(png_header(1, 1), "PNG"), width=1, height=1), "reject", "too-small"),
+    Case(
+        "11 400 megapixels",
+        bad_image(lambda _: png_header(20_000, 20_000), width=20_000, height=20_000),
+        "reject",
+        "image-too-large",
+    ),
+    Case(
+        "11b 60 megapixels",
+        bad_image(lambda _: png_header(10_000, 6_000), width=10_000, height=6_000),
+        "reject",
+        "image-too-large",
+    ),
+    Case(
+        "12 one pixel", bad_image(lambda _: picture(png_header(1, 1), "PNG"), width=1, height=1), "reject", "too-small"
+    ),
     Case("13 missing", bad_image(lambda _: None), "reject", "image-missing"),
     Case("14 a folder", special_file(lambda path: path.mkdir()), "reject", "not-a-file"),
     Case("14b a pipe", special_file(os.mkfifo), "reject", "not-a-file"),
@@ -281,13 +320,28 @@ RECORDS = [
     Case("32 an annotation id twice", repeated("annotations", category_id=18), "abort", "duplicate-id"),
     Case("33 a category id twice", repeated("categories", name="unicorn"), "abort", "duplicate-category"),
     Case("33b a category name twice", repeated("categories", id=4711), "abort", "duplicate-category"),
-    Case("34 an unknown image", lambda world: [world.add_annotation([[10, 10, 90, 10, 90, 90]], image_id=777)], "reject", "unknown-image"),
-    Case("35 a key twice", bad_json_text(lambda text: text.replace('"iscrowd":', '"iscrowd": 0, "iscrowd":', 1)), "abort", "duplicate-key"),
+    Case(
+        "34 an unknown image",
+        lambda world: [world.add_annotation([[10, 10, 90, 10, 90, 90]], image_id=777)],
+        "reject",
+        "unknown-image",
+    ),
+    Case(
+        "35 a key twice",
+        bad_json_text(lambda text: text.replace('"iscrowd":', '"iscrowd": 0, "iscrowd":', 1)),
+        "abort",
+        "duplicate-key",
+    ),
     Case("35b NaN where nothing is read", nan_area, "accept"),
     Case("35c 1e999", lambda world: [_huge_number(world)], "reject", "polygon-nonfinite"),
     Case("36 nested too deep", bad_json_text(lambda text: '{"images":' + "[" * 200_000), "abort", "json-type"),
     Case("36c nothing but brackets", bad_json_text(lambda text: "[" * 200_000), "abort", "json-type"),
-    Case("36b an outline nested too deep", bad_json_text(lambda text: text.replace("[[", "[" * 200_000, 1)), "abort", "json-too-deep"),
+    Case(
+        "36b an outline nested too deep",
+        bad_json_text(lambda text: text.replace("[[", "[" * 200_000, 1)),
+        "abort",
+        "json-too-deep",
+    ),
     Case("37 out of the folder", unsafe_image("../../etc/passwd"), "reject", "unsafe-path"),
     Case("37b absolute", unsafe_image("/etc/passwd"), "reject", "unsafe-path"),
     Case("37c with a drive", unsafe_image("C:\\Windows\\win.ini"), "reject", "unsafe-path"),
@@ -303,7 +357,12 @@ RECORDS = [
     Case("38c an id of 61 bits", repeated("annotations", id=2**60), "abort", "json-type"),
     Case("38d a negative id", repeated("images", id=-3), "abort", "json-type"),
     Case("39 cut in half", bad_json_text(lambda text: text[: len(text) // 2]), "abort", "json-malformed"),
-    Case("39c not UTF-8", lambda world: _replaced_bytes(world, b"000000000001.jpg", b"\xff.jpg"), "abort", "json-malformed"),
+    Case(
+        "39c not UTF-8",
+        lambda world: _replaced_bytes(world, b"000000000001.jpg", b"\xff.jpg"),
+        "abort",
+        "json-malformed",
+    ),
     Case("39b empty", bad_json_text(lambda text: ""), "abort", "json-malformed"),
 ]
 SOUNDS = [
@@ -316,26 +375,63 @@ SOUNDS = [
     Case("43c an error page", bad_clip(HTML), "reject", "audio-unreadable"),
     Case("43d an mp4 named .wav", bad_clip(lambda: film(with_sound=True)), "reject", "audio-unreadable"),
     Case("44 FLAC cut in half", bad_clip(lambda: _half(sound(tone(), form="FLAC")), ".flac"), "reject", "audio-"),
-    Case("44b FLAC with noise in it", bad_clip(lambda: _scrambled(sound(tone(), form="FLAC")), ".flac"), "reject", "audio-"),
+    Case(
+        "44b FLAC with noise in it",
+        bad_clip(lambda: _scrambled(sound(tone(), form="FLAC")), ".flac"),
+        "reject",
+        "audio-",
+    ),
     Case("45 NaN", bad_clip(lambda: sound(burst((9_000, np.nan)), subtype="FLOAT")), "reject", "audio-nonfinite"),
-    Case("45b infinite", bad_clip(lambda: sound(burst((9_000, -np.inf)), subtype="FLOAT")), "reject", "audio-nonfinite"),
+    Case(
+        "45b infinite", bad_clip(lambda: sound(burst((9_000, -np.inf)), subtype="FLOAT")), "reject", "audio-nonfinite"
+    ),
     Case("45c 1e30", bad_clip(lambda: sound(burst((9_000, 1e30)), subtype="FLOAT")), "reject", "audio-out-of-range"),
-    Case("45d stereo at the end of all floats", bad_clip(lambda: sound(np.full((9_000, 2), 3e38), subtype="FLOAT")), "reject", "audio-nonfinite"),
+    Case(
+        "45d stereo at the end of all floats",
+        bad_clip(lambda: sound(np.full((9_000, 2), 3e38), subtype="FLOAT")),
+        "reject",
+        "audio-nonfinite",
+    ),
     Case("46 silent", bad_clip(sound(np.zeros(RATE * SECONDS))), "reject", "audio-silent"),
     Case("46b at -66 dBFS", bad_clip(lambda: sound(tone(441, 0.0005))), "reject", "audio-silent"),
     Case("47 an offset", other_clip(lambda pcm: sound(pcm // 4 + 12_000)), "warn", "audio-dc"),
-    Case("47b clipped", other_clip(lambda pcm: sound(np.clip(pcm.astype(int) * 40, -32_768, 32_767).astype(np.int16))), "warn", "audio-clipped"),
+    Case(
+        "47b clipped",
+        other_clip(lambda pcm: sound(np.clip(pcm.astype(int) * 40, -32_768, 32_767).astype(np.int16))),
+        "warn",
+        "audio-clipped",
+    ),
     Case("48 stereo", other_clip(lambda pcm: sound(np.stack([pcm] * 2, 1))), "accept"),
     Case("48b 5.1", other_clip(lambda pcm: sound(np.stack([pcm] * 6, 1))), "accept"),
     Case("49 8 kHz", other_clip(lambda pcm: sound(pcm[::2], 8_000)), "warn", "below-target-rate"),
-    Case("50 1 Hz", bad_clip(lambda: encode_wav(to_pcm16(tone().astype(np.float32)), 1)), "reject", "rate-out-of-range"),
-    Case("50b 3 MHz", bad_clip(lambda: encode_wav(to_pcm16(tone().astype(np.float32)), 3_000_000)), "reject", "rate-out-of-range"),
+    Case(
+        "50 1 Hz", bad_clip(lambda: encode_wav(to_pcm16(tone().astype(np.float32)), 1)), "reject", "rate-out-of-range"
+    ),
+    Case(
+        "50b 3 MHz",
+        bad_clip(lambda: encode_wav(to_pcm16(tone().astype(np.float32)), 3_000_000)),
+        "reject",
+        "rate-out-of-range",
+    ),
     Case("51 half a second, looped", other_clip(lambda pcm: sound(pcm[: RATE // 2])), "accept"),
-    Case("51b half a second, padded", other_clip(lambda pcm: sound(pcm[: RATE // 2])), "accept", flags=("--short", "pad")),
-    Case("51c half a second, not wanted", bad_clip(lambda: sound(tone(seconds=0.5))), "reject", "audio-too-short", flags=("--short", "reject")),
+    Case(
+        "51b half a second, padded", other_clip(lambda pcm: sound(pcm[: RATE // 2])), "accept", flags=("--short", "pad")
+    ),
+    Case(
+        "51c half a second, not wanted",
+        bad_clip(lambda: sound(tone(seconds=0.5))),
+        "reject",
+        "audio-too-short",
+        flags=("--short", "reject"),
+    ),
     Case("52 29 samples more", other_clip(lambda pcm: sound(np.concatenate([pcm, pcm[:29]]))), "accept"),
     Case("53 a film without sound", bad_clip(lambda: film(with_sound=False), ".mp4"), "reject", "no-audio"),
-    Case("54 a film without its index", bad_clip(lambda: _without_index(film(with_sound=True)), ".mp4"), "reject", "audio-unreadable"),
+    Case(
+        "54 a film without its index",
+        bad_clip(lambda: _without_index(film(with_sound=True)), ".mp4"),
+        "reject",
+        "audio-unreadable",
+    ),
     Case("55 a name with a dash", dashed_name, "accept", same_plan=False),
     Case("56 listed and missing", lambda world: [world.add_clip(None)], "reject", "clip-missing"),
     Case("56b a folder", special_clip(lambda path: path.mkdir()), "reject", "not-a-file"),

@@ -22,11 +22,31 @@ SIZE = (320, 240)
 TONES = {"dog": 440, "cat": 660, "car": 110, "bird": 1760, "female": 220}  # Hz of each category's clips
 
 # (id, setting, split, [(category, box, sounds)], ignored box)
-SCENES: list[tuple[int, str, str, list[tuple[str, tuple[int, int, int, int], bool]], tuple[int, int, int, int] | None]] = [
-    (1, "msmi", "train", [("dog", (20, 90, 100, 200), True), ("dog", (200, 80, 290, 210), True), ("cat", (130, 150, 180, 200), False)], None),
-    (2, "msmi", "test", [("car", (10, 120, 150, 210), True), ("female", (210, 30, 260, 220), True)], (270, 180, 315, 235)),
+SCENES: list[
+    tuple[int, str, str, list[tuple[str, tuple[int, int, int, int], bool]], tuple[int, int, int, int] | None]
+] = [
+    (
+        1,
+        "msmi",
+        "train",
+        [("dog", (20, 90, 100, 200), True), ("dog", (200, 80, 290, 210), True), ("cat", (130, 150, 180, 200), False)],
+        None,
+    ),
+    (
+        2,
+        "msmi",
+        "test",
+        [("car", (10, 120, 150, 210), True), ("female", (210, 30, 260, 220), True)],
+        (270, 180, 315, 235),
+    ),
     (3, "ms", "train", [("bird", (140, 20, 180, 60), True)], None),
-    (4, "ms", "test", [("cat", (40, 60, 150, 190), True), ("dog", (180, 60, 300, 190), True), ("car", (10, 200, 310, 236), False)], None),
+    (
+        4,
+        "ms",
+        "test",
+        [("cat", (40, 60, 150, 190), True), ("dog", (180, 60, 300, 190), True), ("car", (10, 200, 310, 236), False)],
+        None,
+    ),
     (5, "ss", "train", [("dog", (240, 100, 310, 220), True)], None),
     (6, "ss", "test", [("car", (60, 90, 260, 200), True)], None),
 ]
@@ -72,7 +92,11 @@ def _draw(folder: Path, sample: Sample, ignored: tuple[int, int, int, int] | Non
         pen.ellipse((x, y, x + w - 1, y + h - 1), fill="#5c5348" if instance.index % 2 else "#d8cfc2")
         inside = np.array(shape)
         instances[inside] = instance.index
-        mask[inside] = vpo_categories()[instance.category].mask_id if instance.index in sounding and instance.category in vpo_categories() else 0
+        mask[inside] = (
+            vpo_categories()[instance.category].mask_id
+            if instance.index in sounding and instance.category in vpo_categories()
+            else 0
+        )
     if ignored:
         left, top, right, bottom = ignored
         mask[top:bottom, left:right] = 255
@@ -95,7 +119,9 @@ def _write_wav(path: Path, pcm: np.ndarray[Any, Any]) -> None:
 def _tone(category: str) -> np.ndarray[Any, Any]:
     """10 s of int16 tone at a quarter of full scale, with a slow swell."""
     seconds = np.arange(160_000) / 16_000
-    return np.round(8192 * np.sin(2 * np.pi * TONES.get(category, 330) * seconds) * (0.6 + 0.4 * np.cos(2 * np.pi * 0.7 * seconds)))
+    return np.round(
+        8192 * np.sin(2 * np.pi * TONES.get(category, 330) * seconds) * (0.6 + 0.4 * np.cos(2 * np.pi * 0.7 * seconds))
+    )
 
 
 def _write_sounds(folder: Path, sample: Sample) -> None:
@@ -121,14 +147,20 @@ def _write_tables(folder: Path, samples: Iterable[Sample]) -> None:
 
 
 def _mirrored(sample: Sample) -> Sample:
-    return replace(sample, variant="mirrored", sources=tuple(replace(source, position=1 - source.position) for source in sample.sources))
+    return replace(
+        sample,
+        variant="mirrored",
+        sources=tuple(replace(source, position=1 - source.position) for source in sample.sources),
+    )
 
 
 def _silence(sample: Sample) -> Sample:
     return replace(sample, variant="silence", sources=(), truth="empty")
 
 
-def write_toy_dataset(folder: Path, audio: str = "reference", variants: tuple[str, ...] = ()) -> tuple[Path, list[Sample], DatasetInfo]:
+def write_toy_dataset(
+    folder: Path, audio: str = "reference", variants: tuple[str, ...] = ()
+) -> tuple[Path, list[Sample], DatasetInfo]:
     """Six samples of three settings: two instances of one category, silent objects, one ignored region.
 
     ``variants`` may name ``mirrored`` and ``silence``. Returns the folder, its samples and its ``dataset.json``.

@@ -61,7 +61,12 @@ class SmallWorld:
         flags = ["--clips", str(self.table), "--clip-dir", str(self.clips)]
         for split in ("train", "val"):
             notes = self.folder / "coco/annotations"
-            flags += ["--coco-json", str(notes / f"instances_{split}2017.json"), "--coco-images", str(self.folder / f"coco/{split}2017")]
+            flags += [
+                "--coco-json",
+                str(notes / f"instances_{split}2017.json"),
+                "--coco-images",
+                str(self.folder / f"coco/{split}2017"),
+            ]
             flags += ["--captions", str(notes / f"captions_{split}2017.json")]
         return flags
 
@@ -94,8 +99,16 @@ class SmallWorld:
     def absent(self, image: int | None = None) -> int:
         """The id of a category that can sound and is not in an image."""
         content = self.content()
-        present = {row["category_id"] for row in content["annotations"] if row["image_id"] == (image or self.image) and row["id"] < ADDED}
-        return next(row["id"] for row in content["categories"] if row["name"] in ("dog", "cat", "zebra", "cow", "horse") and row["id"] not in present)
+        present = {
+            row["category_id"]
+            for row in content["annotations"]
+            if row["image_id"] == (image or self.image) and row["id"] < ADDED
+        }
+        return next(
+            row["id"]
+            for row in content["categories"]
+            if row["name"] in ("dog", "cat", "zebra", "cow", "horse") and row["id"] not in present
+        )
 
     def add_image(self, content: bytes | None, **changes: Any) -> str:
         """One more image with the annotations of the good one; its file name."""
@@ -116,7 +129,14 @@ class SmallWorld:
     def add_annotation(self, segmentation: Any, **changes: Any) -> str:
         """One more annotation of the good image, of a category that it doesn't show; what the build calls it."""
         self.added += 1
-        row = {"id": ADDED + self.added, "image_id": self.image, "category_id": self.absent(), "iscrowd": 0, "segmentation": segmentation, **changes}
+        row = {
+            "id": ADDED + self.added,
+            "image_id": self.image,
+            "category_id": self.absent(),
+            "iscrowd": 0,
+            "segmentation": segmentation,
+            **changes,
+        }
         self.edit(lambda rows: rows["annotations"].append(row))
         return f"image {row['image_id']} annotation {row['id']}"
 
@@ -194,7 +214,9 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
 
 
 def sound(samples: Any, rate: int = RATE, form: str = "WAV", subtype: str = "PCM_16") -> bytes:

@@ -45,7 +45,9 @@ class Ran:
 def vpo(*arguments: str, apart: bool = False) -> Ran:
     """Run `vpo`, in this process or in one of its own; nothing may come up as a traceback."""
     if apart:
-        done = subprocess.run([sys.executable, "-m", "vpo_builder.cli", *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-m", "vpo_builder.cli", *arguments], capture_output=True, text=True, timeout=60
+        )
         assert done.returncode >= 0, f"died of signal {-done.returncode}"
         ran = Ran(done.returncode, done.stdout, done.stderr)
     else:
@@ -68,18 +70,25 @@ def the_line(ran: Ran) -> str:
 
 def rows(out: Path, name: str = "rejected.jsonl") -> list[tuple[str, str]]:
     """Item and reason of each line."""
-    return [(row["item"], row["reason"]) for row in map(json.loads, (out / name).read_text(encoding="utf-8").splitlines())]
+    return [
+        (row["item"], row["reason"]) for row in map(json.loads, (out / name).read_text(encoding="utf-8").splitlines())
+    ]
 
 
 def plan_of(out: Path) -> list[Any]:
     """What is paired with what."""
-    return [(s.id, s.split, [(x.instance.annotation_id, x.clip.id) for x in s.sources]) for s in read_manifest(out / MANIFEST)]
+    return [
+        (s.id, s.split, [(x.instance.annotation_id, x.clip.id) for x in s.sources])
+        for s in read_manifest(out / MANIFEST)
+    ]
 
 
 def sample_with(out: Path, world: SmallWorld) -> tuple[Sample, Path]:
     """The sample that uses the good clip, and the clip's file in the dataset."""
     name = Path(world.clip).stem
-    return next((s, out / clip_file(name)) for s in read_manifest(out / MANIFEST) for x in s.sources if x.clip.id == name)
+    return next(
+        (s, out / clip_file(name)) for s in read_manifest(out / MANIFEST) for x in s.sources if x.clip.id == name
+    )
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +101,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallWorld, Path, Ra
     samples = [s for s in read_manifest(out / MANIFEST) if s.split == "train"]
     single, double = (next(s for s in samples if s.multi_instance == kind) for kind in (False, True))
     clip = next(x.clip for x in single.sources if not x.clip.id.startswith("-"))
-    world.image, world.sounding, world.crowded = single.picture.id, tuple(x.instance.annotation_id for x in single.sources), double.picture.id
+    world.image, world.sounding, world.crowded = (
+        single.picture.id,
+        tuple(x.instance.annotation_id for x in single.sources),
+        double.picture.id,
+    )
     world.clip, world.label = clip.file, clip.label
     return world, out, ran
 
@@ -100,7 +113,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallWorld, Path, Ra
 def check_rejected(case: Case, items: Sequence[str], out: Path, good_out: Path) -> None:
     found = rows(out)
     for item in items:
-        assert [reason for name, reason in found if name == item and reason.startswith(case.reason)], (item, case.reason, found)
+        assert [reason for name, reason in found if name == item and reason.startswith(case.reason)], (
+            item,
+            case.reason,
+            found,
+        )
     summary = json.loads((out / "summary.json").read_text())
     assert summary["rejected"] == Counter(reason for _, reason in found)
     assert case.flags or (out / MANIFEST).read_bytes() == (good_out / MANIFEST).read_bytes()
@@ -108,7 +125,9 @@ def check_rejected(case: Case, items: Sequence[str], out: Path, good_out: Path) 
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.outcome == "reject"], ids=lambda case: case.name)
-def test_a_bad_item_is_rejected_and_nothing_else_changes(case: Case, good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+def test_a_bad_item_is_rejected_and_nothing_else_changes(
+    case: Case, good: tuple[SmallWorld, Path, Ran], tmp_path: Path
+) -> None:
     world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
     items = case.damage(world)
     strict = build(world, out, *case.flags, "--strict", apart=case.crashes)
@@ -120,7 +139,9 @@ def test_a_bad_item_is_rejected_and_nothing_else_changes(case: Case, good: tuple
     check_rejected(case, items, out, good[1])
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.outcome in ("warn", "accept")], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.outcome in ("warn", "accept")], ids=lambda case: case.name
+)
 def test_an_odd_item_is_used(case: Case, good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
     world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
     items = case.damage(world)
@@ -145,7 +166,9 @@ def test_a_doubtful_file_stops_the_build(case: Case, good: tuple[SmallWorld, Pat
     assert not (out / DATASET).exists() and not (out / MANIFEST).exists()
 
 
-def test_all_bad_items_at_once_leave_the_good_ones_as_they_are(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+def test_all_bad_items_at_once_leave_the_good_ones_as_they_are(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path
+) -> None:
     world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
     cases = [case for case in CASES if case.outcome == "reject" and not case.flags]
     items = [(case, case.damage(world)) for case in cases]
@@ -223,7 +246,9 @@ CHECKS = {
 # ------------------------------------------------------------------------------------------------------ the state of a build
 
 
-def test_a_file_that_was_mended_after_a_strict_build_is_used(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+def test_a_file_that_was_mended_after_a_strict_build_is_used(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path
+) -> None:
     world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
     broken = [world.clips / world.clip, world.images / f"{world.image:012d}.jpg"]
     contents = [path.read_bytes() for path in broken]
@@ -237,7 +262,9 @@ def test_a_file_that_was_mended_after_a_strict_build_is_used(good: tuple[SmallWo
     assert (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes() and rows(out) == [] and verify(out) == []
 
 
-def test_a_journal_that_a_power_cut_damaged_is_read_up_to_there(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+def test_a_journal_that_a_power_cut_damaged_is_read_up_to_there(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path
+) -> None:
     world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
     name = world.add_clip(b"")
     assert build(world, out, "--strict").code == 1
@@ -245,11 +272,17 @@ def test_a_journal_that_a_power_cut_damaged_is_read_up_to_there(good: tuple[Smal
     content = journal.read_bytes()
     journal.write_bytes(content[: len(content) // 2] + bytes(1000) + b"\n" + content[-200:])
     assert build(world, out).code == 0
-    assert rows(out) == [(name, "audio-unreadable")] and (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes()
+    assert (
+        rows(out) == [(name, "audio-unreadable")] and (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes()
+    )
 
 
-@pytest.mark.parametrize("place", ["world/coco/train2017/out", "world/vggsound/audio", "world/coco/train2017", ".", "link/out"])
-def test_an_output_folder_in_a_source_or_around_one_is_refused(good: tuple[SmallWorld, Path, Ran], tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize(
+    "place", ["world/coco/train2017/out", "world/vggsound/audio", "world/coco/train2017", ".", "link/out"]
+)
+def test_an_output_folder_in_a_source_or_around_one_is_refused(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path, place: str
+) -> None:
     world = good[0].copy(tmp_path / "world")
     (tmp_path / "link").symlink_to(world.images)
     before = sorted(tmp_path.rglob("*"))
@@ -259,7 +292,9 @@ def test_an_output_folder_in_a_source_or_around_one_is_refused(good: tuple[Small
 
 
 @pytest.mark.parametrize("place", ["a file", "a file/out", "full"])
-def test_an_output_folder_that_cannot_be_one_is_refused(good: tuple[SmallWorld, Path, Ran], tmp_path: Path, place: str) -> None:
+def test_an_output_folder_that_cannot_be_one_is_refused(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path, place: str
+) -> None:
     (tmp_path / "a file").write_text("mine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.tex").write_text("mine")
@@ -293,7 +328,9 @@ def test_another_seed_in_one_folder_is_refused(good: tuple[SmallWorld, Path, Ran
     assert (good[1] / MANIFEST).read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_read_hides_only_its_own_clips(good: tuple[SmallWorld, Path, Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_hides_only_its_own_clips(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, out, scandir = good[0].copy(tmp_path / "world"), tmp_path / "out", os.scandir
     (world.clips / "lost+found").mkdir()
 
@@ -318,7 +355,16 @@ def test_a_log_that_does_not_know_the_letters_of_a_name_gets_others(
 
 # ------------------------------------------------------------------------------------------------------ hostile names and traps
 
-NAMES = ["<img src=x onerror=alert(1)>.jpg", "a\"b'c&d.jpg", "-rf.jpg", "two words.jpg", "$(touch pwned);.jpg", "Übung 猫.jpg", "%2e%2e%2f.jpg", "in/.hidden"]
+NAMES = [
+    "<img src=x onerror=alert(1)>.jpg",
+    "a\"b'c&d.jpg",
+    "-rf.jpg",
+    "two words.jpg",
+    "$(touch pwned);.jpg",
+    "Übung 猫.jpg",
+    "%2e%2e%2f.jpg",
+    "in/.hidden",
+]
 
 
 def test_hostile_names_are_nothing_but_names(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
@@ -350,12 +396,19 @@ def test_hostile_names_are_nothing_but_names(good: tuple[SmallWorld, Path, Ran],
     assert all(re.fullmatch(r"[\w-]+", x.clip.id, re.ASCII) for s in samples for x in s.sources)
     for name in ("gallery/index.html", "README.md"):
         text = (out / name).read_text()
-        assert "<script>alert" not in text and "<img src=x" not in text and "javascript:" not in text and "<b>0" not in text
+        assert (
+            "<script>alert" not in text
+            and "<img src=x" not in text
+            and "javascript:" not in text
+            and "<b>0" not in text
+        )
     names = [str(path.relative_to(out)) for path in out.rglob("*")]
     assert [name for name in names if re.fullmatch(r"[\w ./-]+", name, re.ASCII)] == names
 
 
-def test_names_that_python_and_spreadsheets_take_for_something_else_stay_text(good: tuple[SmallWorld, Path, Ran], tmp_path: Path) -> None:
+def test_names_that_python_and_spreadsheets_take_for_something_else_stay_text(
+    good: tuple[SmallWorld, Path, Ran], tmp_path: Path
+) -> None:
     """A table from a spreadsheet: byte order mark, semicolons, CRLF; ids such as 000030, nan and None."""
     world, out = good[0].copy(tmp_path / "world"), tmp_path / "out"
     ids = ["000030", "nan", "None", "1e5", "NULL", "true", "007", "0x10"]
@@ -385,6 +438,15 @@ def test_names_that_python_and_spreadsheets_take_for_something_else_stay_text(go
 def test_a_config_file_that_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
     config = tmp_path / "config.toml"
     config.write_text(text)
-    ran = vpo("build", "--config", str(config), "--world-images", "2", "--world-clips", "1", *([] if "out" in text else ["--out", str(tmp_path / "out")]))
+    ran = vpo(
+        "build",
+        "--config",
+        str(config),
+        "--world-images",
+        "2",
+        "--world-clips",
+        "1",
+        *([] if "out" in text else ["--out", str(tmp_path / "out")]),
+    )
     assert ran.code == 2 and str(config) in the_line(ran) and "[bad-config]" in ran.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml"]

@@ -44,7 +44,11 @@ def build(world: SmallWorld, out: Path, workers: int = 1) -> int:
 
 def tree(folder: Path) -> dict[str, str]:
     """SHA-256 of every file."""
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def check_unfinished(out: Path, whole: dict[str, str]) -> None:
@@ -77,7 +81,10 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[int], None]]]:
     """A small disk, and a function that sets its size in kilobytes."""
     place = tmp_path / "disk"
     place.mkdir()
-    if not sys.platform.startswith("linux") or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", place], capture_output=True).returncode:
+    if (
+        not sys.platform.startswith("linux")
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", place], capture_output=True).returncode
+    ):
         pytest.skip("needs the right to mount a disk")
     try:
         yield place, lambda size: subprocess.run(["mount", "-o", f"remount,size={size}k", place], check=True) and None
@@ -89,7 +96,9 @@ def test_a_build_on_a_full_disk_goes_on_as_room_is_made(
     world: SmallWorld, whole: dict[str, str], disk: tuple[Path, Callable[[int], None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Room grows until the build is done; each time it stops somewhere else."""
-    monkeypatch.setattr(vpo_builder.build, "MARGIN_BYTES", -(10**9))  # the check before the start is not what is tested here
+    monkeypatch.setattr(
+        vpo_builder.build, "MARGIN_BYTES", -(10**9)
+    )  # the check before the start is not what is tested here
     place, resize = disk
     out, size, stages = place / "out", 8, set()
     while build(world, out):
@@ -102,7 +111,9 @@ def test_a_build_on_a_full_disk_goes_on_as_room_is_made(
     assert tree(out) == whole
 
 
-def test_a_full_disk_is_seen_from_worker_processes_too(world: SmallWorld, whole: dict[str, str], disk: tuple[Path, Callable[[int], None]]) -> None:
+def test_a_full_disk_is_seen_from_worker_processes_too(
+    world: SmallWorld, whole: dict[str, str], disk: tuple[Path, Callable[[int], None]]
+) -> None:
     place, resize = disk
     resize(2_000)
     assert build(world, place / "out", workers=2) == 4
@@ -113,7 +124,9 @@ def test_a_full_disk_is_seen_from_worker_processes_too(world: SmallWorld, whole:
 
 
 @pytest.mark.parametrize("limit", [100, 30_000, 70_000])
-def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(world: SmallWorld, whole: dict[str, str], tmp_path: Path, limit: int) -> None:
+def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(
+    world: SmallWorld, whole: dict[str, str], tmp_path: Path, limit: int
+) -> None:
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -122,13 +135,17 @@ def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(world: SmallWorld
     command = [sys.executable, "-m", "vpo_builder.cli", *flags(world, out)]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode == 4
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"vpo: {out}") and done.stderr.endswith("[disk-full]\n")
+    assert (
+        done.stderr.count("\n") == 1 and done.stderr.startswith(f"vpo: {out}") and done.stderr.endswith("[disk-full]\n")
+    )
     check_unfinished(out, whole)
     assert build(world, out) == 0
     assert tree(out) == whole
 
 
-def test_too_little_room_is_seen_before_rendering(world: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_room_is_seen_before_rendering(
+    world: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(vpo_builder.build, "MARGIN_BYTES", 10**18)
     assert build(world, tmp_path / "out") == 4
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [WORK]
@@ -187,10 +204,17 @@ def calls(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_whichever_call_fails_the_next_run_gives_the_same_bytes(
-    world: SmallWorld, whole: dict[str, str], calls: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    world: SmallWorld,
+    whole: dict[str, str],
+    calls: dict[str, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     last = calls[name]
-    for number in sorted({1, 2, 3, last // 4, last // 2, 3 * last // 4, last - 3, last - 2, last - 1, last} & set(range(1, last + 1))):
+    for number in sorted(
+        {1, 2, 3, last // 4, last // 2, 3 * last // 4, last - 3, last - 2, last - 1, last} & set(range(1, last + 1))
+    ):
         out = tmp_path / f"out{number}"
         with monkeypatch.context() as patch:
             patch.setattr(os, name, Nth(getattr(os, name), number, FAILURES[name]))
@@ -217,7 +241,10 @@ def test_a_process_that_dies_right_after_a_rename_is_resumed_to_the_same_bytes(
         "main()\n"
     )
     out, number = tmp_path / "out", max(1, round(share * calls["replace"]))
-    assert subprocess.run([sys.executable, "-c", code, str(number), *flags(world, out)], capture_output=True).returncode == 137
+    assert (
+        subprocess.run([sys.executable, "-c", code, str(number), *flags(world, out)], capture_output=True).returncode
+        == 137
+    )
     assert (out / WORK).exists() and (out / DATASET).exists() == (share == 1)
     assert build(world, out) == 0
     assert tree(out) == whole and not (out / WORK).exists()

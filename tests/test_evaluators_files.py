@@ -56,7 +56,25 @@ def test_plain_names_are_fine(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../a", "a/../b", "/etc/passwd", "C:/a", "C:\\a", "\\\\host\\a", "a\\..\\b", "a//b", "a\0b", "a\nb", "CON", "nul.jpg", "x" * 201, "~/a"],
+    [
+        "",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "/etc/passwd",
+        "C:/a",
+        "C:\\a",
+        "\\\\host\\a",
+        "a\\..\\b",
+        "a//b",
+        "a\0b",
+        "a\nb",
+        "CON",
+        "nul.jpg",
+        "x" * 201,
+        "~/a",
+    ],
 )
 def test_names_that_leave_the_folder_or_are_no_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="unsafe-path"):

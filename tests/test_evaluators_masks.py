@@ -24,7 +24,13 @@ def test_a_label_map_comes_back_as_it_was(labels: np.ndarray) -> None:
 
 
 def test_the_colours_are_those_of_pascal_voc() -> None:
-    assert [voc_colour(index) for index in (0, 1, 2, 3, 255)] == [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (224, 224, 192)]
+    assert [voc_colour(index) for index in (0, 1, 2, 3, 255)] == [
+        (0, 0, 0),
+        (128, 0, 0),
+        (0, 128, 0),
+        (128, 128, 0),
+        (224, 224, 192),
+    ]
 
 
 def test_grey_pngs_are_read_and_rgb_ones_refused(tmp_path: Path) -> None:

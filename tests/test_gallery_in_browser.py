@@ -14,7 +14,9 @@ from vpo_builder.gallery import write_gallery
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="chromium and chromedriver are not both installed")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER), reason="chromium and chromedriver are not both installed"
+)
 
 FLAGS = (
     "--headless=new",
@@ -34,9 +36,13 @@ def page(make_toy_dataset: Callable[..., Any], tmp_path_factory: pytest.TempPath
     """A gallery with variants, in which one category, one clip and one link mean harm."""
     folder, samples, info = make_toy_dataset(tmp_path_factory.mktemp("gallery"), variants=("mirrored", "silence"))
     source = samples[0].sources[0]
-    evil = replace(source, instance=replace(source.instance, category=HOSTILE), clip=replace(source.clip, label=HOSTILE))
+    evil = replace(
+        source, instance=replace(source.instance, category=HOSTILE), clip=replace(source.clip, label=HOSTILE)
+    )
     samples[0] = replace(
-        samples[0], sources=(evil, *samples[0].sources[1:]), picture=replace(samples[0].picture, page="javascript:document.title='owned'")
+        samples[0],
+        sources=(evil, *samples[0].sources[1:]),
+        picture=replace(samples[0].picture, page="javascript:document.title='owned'"),
     )
     return write_gallery(folder, samples, info, limit=10)
 
@@ -69,12 +75,16 @@ def _wait(browser: Any, script: str, seconds: float = 10) -> Any:
 
 def _choose(browser: Any, menu: str, value: str) -> None:
     browser.execute_script(
-        "const menu = document.getElementById(arguments[0]); menu.value = arguments[1]; menu.dispatchEvent(new Event('change'))", menu, value
+        "const menu = document.getElementById(arguments[0]); menu.value = arguments[1]; menu.dispatchEvent(new Event('change'))",
+        menu,
+        value,
     )
 
 
 def _key(browser: Any, key: str) -> None:
-    browser.execute_script("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}))", key)
+    browser.execute_script(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}))", key
+    )
 
 
 def _count(browser: Any) -> str:
@@ -96,14 +106,19 @@ def test_a_sample_plays_and_only_one_at_a_time(opened: Any) -> None:
     plays[1].click()
     second = "document.querySelectorAll('.card')[1].querySelector('audio')"
     assert _wait(opened, f"{second}.currentTime > 0.1")
-    assert opened.execute_script("return [...document.querySelectorAll('audio')].filter(audio => !audio.paused).length") == 1
+    assert (
+        opened.execute_script("return [...document.querySelectorAll('audio')].filter(audio => !audio.paused).length")
+        == 1
+    )
     assert not opened.execute_script("return document.querySelectorAll('audio')[0].ended")  # it was stopped
     assert opened.execute_script("return Math.abs(document.querySelectorAll('audio')[0].duration - 3) < 0.01")
 
 
 def test_a_variant_is_heard_and_seen_in_its_own_place(opened: Any) -> None:
     def pin() -> Any:
-        return opened.execute_script("return document.querySelectorAll('.card')[4].querySelector('.sound:not([hidden]) .rail circle').getAttribute('cx')")
+        return opened.execute_script(
+            "return document.querySelectorAll('.card')[4].querySelector('.sound:not([hidden]) .rail circle').getAttribute('cx')"
+        )
 
     assert pin() == "85.9%"  # the dog's middle: (240 + 310) / 2 / 320
     opened.execute_script("document.querySelectorAll('.card')[4].querySelector('button[value=mirrored]').click()")
@@ -114,7 +129,12 @@ def test_a_variant_is_heard_and_seen_in_its_own_place(opened: Any) -> None:
     assert len(base[0]) == 90
     assert mirrored == base[::-1]  # drawn by the script as Python draws them, left and right exchanged
     assert unseen == [None, None]
-    assert opened.execute_script("return document.querySelectorAll('.card')[4].querySelectorAll('.sound:not([hidden])').length") == 1
+    assert (
+        opened.execute_script(
+            "return document.querySelectorAll('.card')[4].querySelectorAll('.sound:not([hidden])').length"
+        )
+        == 1
+    )
 
 
 def test_filters_change_the_counter(opened: Any) -> None:
@@ -163,7 +183,9 @@ def test_hostile_names_stay_text(opened: Any) -> None:
 
 
 def test_nothing_is_wider_than_a_phone(opened: Any) -> None:
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True})
+    opened.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    )
     try:
         assert opened.execute_script("return document.documentElement.scrollWidth") == 360
     finally:

@@ -12,7 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("evaluators", "vpo_builder", "avsbench_tools", "models")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-OWNERS = {"pycocotools": "segmentation.py", "soundfile": "audio_files.py", "soxr": "audio_files.py", "av": "audio_files.py", "click": "cli.py"}
+OWNERS = {
+    "pycocotools": "segmentation.py",
+    "soundfile": "audio_files.py",
+    "soxr": "audio_files.py",
+    "av": "audio_files.py",
+    "click": "cli.py",
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -48,10 +54,25 @@ def test_libraries_have_one_importer(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_unsafe_reading(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert not [word for word in ("pickle.load", "yaml.load", "shell=True", "eval(", "exec(", "LOAD_TRUNCATED") if word in text]
+    assert not [
+        word for word in ("pickle.load", "yaml.load", "shell=True", "eval(", "exec(", "LOAD_TRUNCATED") if word in text
+    ]
 
 
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, vpo_builder.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
-    assert not set(loaded) & {"numpy", "PIL", "pycocotools", "soundfile", "av", "rich", "msgspec", "torch", "pandas", "scipy"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    assert not set(loaded) & {
+        "numpy",
+        "PIL",
+        "pycocotools",
+        "soundfile",
+        "av",
+        "rich",
+        "msgspec",
+        "torch",
+        "pandas",
+        "scipy",
+    }

@@ -28,14 +28,23 @@ NAMES = [
     "background", "airplane", "baby", "bird", "bus", "car", "cat", "cell phone", "cow", "dog", "elephant", "female", "horse", "keyboard",
     "male", "motorcycle", "mouse", "sheep", "skateboard", "sports ball", "tennis racket", "zebra",
 ]  # fmt: skip
-TABLE = {"ss": "VPO/VPO-SS/vpo_ss_data_stereo.csv", "ms": "VPO/VPO-MS/vpo_ms_data_stereo.csv", "msmi": "VPO/VPO-MSMI/vpo_msmi_data_stereo.csv"}
+TABLE = {
+    "ss": "VPO/VPO-SS/vpo_ss_data_stereo.csv",
+    "ms": "VPO/VPO-MS/vpo_ms_data_stereo.csv",
+    "msmi": "VPO/VPO-MSMI/vpo_msmi_data_stereo.csv",
+}
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All three settings from a small sample world, mixtures rendered too."""
     out = tmp_path_factory.mktemp("official") / "data"
-    build(Settings(split="all", out=str(out), audio="render", world_images=60, world_clips=5, workers=2, gallery=0, seconds=6.0), Progress())
+    build(
+        Settings(
+            split="all", out=str(out), audio="render", world_images=60, world_clips=5, workers=2, gallery=0, seconds=6.0
+        ),
+        Progress(),
+    )
     return out
 
 
@@ -48,7 +57,10 @@ def frame(root: Path, setting: str) -> Any:
 def files(root: Path, setting: str, row: Any) -> tuple[Path, Path]:
     image, home = str(row.img_Id).zfill(12), root / "VPO" / f"VPO-{setting.upper()}"
     if setting == "ss":
-        return home / "data" / row.cateName / f"{image}.jpg", home / "mask" / row.cateName / f"{image}_{str(row.ann_Ids).zfill(12)}.png"
+        return (
+            home / "data" / row.cateName / f"{image}.jpg",
+            home / "mask" / row.cateName / f"{image}_{str(row.ann_Ids).zfill(12)}.png",
+        )
     names = [str(home / "data" / f"{image}.jpg"), str(home / "mask" / f"{image}.png")]
     if setting == "msmi" and row.multi_instance == 0:
         names = [name.replace("VPO-MSMI", "VPO-MS") for name in names]

@@ -30,7 +30,14 @@ def tone(seconds: float = 2.0, rate: int = RATE, hertz: float = 440.0, peak: flo
     return (peak * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def film(path: Path, sound: bool = True, codec: str = "aac", rate: int = 44_100, seconds: float = 2.0, form: str | None = None) -> Path:
+def film(
+    path: Path,
+    sound: bool = True,
+    codec: str = "aac",
+    rate: int = 44_100,
+    seconds: float = 2.0,
+    form: str | None = None,
+) -> Path:
     """A film of one second of black, with or without sound."""
     with av.open(str(path), "w", format=form) as container:
         if not sound:
@@ -44,7 +51,9 @@ def film(path: Path, sound: bool = True, codec: str = "aac", rate: int = 44_100,
             both = np.stack([tone(seconds, rate, peak=0.25), tone(seconds, rate, peak=0.75)])
             frame = av.AudioFrame.from_ndarray(both, "fltp", "stereo")
             frame.sample_rate = rate
-            for part in [*av.AudioResampler(track.format, "stereo", rate, 960 if codec == "libopus" else 1024).resample(frame)]:
+            for part in [
+                *av.AudioResampler(track.format, "stereo", rate, 960 if codec == "libopus" else 1024).resample(frame)
+            ]:
                 container.mux(track.encode(part))
         container.mux(track.encode(None))
     return path
@@ -93,7 +102,13 @@ def test_sound_files(tmp_path: Path, suffix: str) -> None:
     assert np.abs(found[4000:12_000]).max() == pytest.approx(0.5, abs=0.02)
 
 
-FILMS = [("mp4", "aac", 44_100), ("m4a", "aac", 48_000), ("mov", "pcm_s16le", 22_050), ("webm", "libopus", 48_000), ("mkv", "mp2", 44_100)]
+FILMS = [
+    ("mp4", "aac", 44_100),
+    ("m4a", "aac", 48_000),
+    ("mov", "pcm_s16le", 22_050),
+    ("webm", "libopus", 48_000),
+    ("mkv", "mp2", 44_100),
+]
 
 
 @pytest.mark.parametrize(("suffix", "codec", "rate"), FILMS)
@@ -115,7 +130,9 @@ def test_content_decides_what_a_file_is(tmp_path: Path) -> None:
 def test_bare_frames_of_mpeg_audio(tmp_path: Path) -> None:
     assert len(read_mono(film(tmp_path / "a.aac", form="adts"))) == pytest.approx(32_000, abs=1200)
     mp3 = saved(tmp_path / "a.mp3", tone())
-    start = mp3.read_bytes().index(b"\xff\xf3") if b"\xff\xf3" in mp3.read_bytes() else mp3.read_bytes().index(b"\xff\xfb")
+    start = (
+        mp3.read_bytes().index(b"\xff\xf3") if b"\xff\xf3" in mp3.read_bytes() else mp3.read_bytes().index(b"\xff\xfb")
+    )
     (tmp_path / "b").write_bytes(mp3.read_bytes()[start:])
     assert len(read_mono(tmp_path / "b")) == pytest.approx(32_000, abs=2400)
 
@@ -127,7 +144,10 @@ def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
     np.testing.assert_allclose(read_mono(path), levels.mean(), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_16", 2**-15), ("PCM_24", 2**-23), ("FLOAT", 2**-23), ("DOUBLE", 2**-23)])
+@pytest.mark.parametrize(
+    ("subtype", "step"),
+    [("PCM_U8", 2**-7), ("PCM_16", 2**-15), ("PCM_24", 2**-23), ("FLOAT", 2**-23), ("DOUBLE", 2**-23)],
+)
 def test_all_depths(tmp_path: Path, subtype: str, step: float) -> None:
     np.testing.assert_allclose(read_mono(saved(tmp_path / "a.wav", tone(), subtype=subtype)), tone(), atol=step)
 
@@ -173,7 +193,10 @@ def test_42_no_frames(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.mp4", "a.webm", "a"])
-@pytest.mark.parametrize("content", [b"<!doctype html><p>404", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n", b"\0" * 500, b"RIFF\x24\x7d\0\0WAVEfmt ", b"x"])
+@pytest.mark.parametrize(
+    "content",
+    [b"<!doctype html><p>404", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n", b"\0" * 500, b"RIFF\x24\x7d\0\0WAVEfmt ", b"x"],
+)
 def test_43_no_sound_at_all(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content[:20] if content.startswith(b"RIFF") else content)
     assert rejected(tmp_path / name) == "audio-unreadable"
@@ -246,7 +269,9 @@ def test_49_low_rate_is_a_warning(tmp_path: Path) -> None:
     assert (warnings, len(pcm), clip.seconds) == (["below-target-rate"], 160_000, 10.0)
 
 
-@pytest.mark.parametrize(("rate", "fits"), [(1, False), (3_999, False), (4_000, True), (384_000, True), (384_001, False), (3_000_000, False)])
+@pytest.mark.parametrize(
+    ("rate", "fits"), [(1, False), (3_999, False), (4_000, True), (384_000, True), (384_001, False), (3_000_000, False)]
+)
 def test_50_rates(tmp_path: Path, rate: int, fits: bool) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(encode_wav((tone(1.0, 4_000) * 32_767).astype(np.int16), rate))
@@ -361,7 +386,13 @@ def test_16_bits_at_16_khz_pass_unchanged(tmp_path: Path) -> None:
 def test_the_record_of_a_clip(tmp_path: Path) -> None:
     clip, pcm, _ = accepted(saved(tmp_path / "a.wav", tone(4.0, 44_100, hertz=441.0), 44_100))
     assert pcm.dtype == np.int16 and pcm.shape == (160_000,)
-    assert (clip.clip.id, clip.clip.file, clip.category, clip.official_split, clip.clip.licence) == ("abc_000000", "a.wav", "dog", "train", "CC BY")
+    assert (clip.clip.id, clip.clip.file, clip.category, clip.official_split, clip.clip.licence) == (
+        "abc_000000",
+        "a.wav",
+        "dog",
+        "train",
+        "CC BY",
+    )
     assert clip.seconds == 4.0
     assert clip.peak == pytest.approx(0.5, abs=0.02)  # a little more at the seam of the loop
     assert clip.rms == pytest.approx(0.5 / 2**0.5, abs=1e-3)
@@ -407,7 +438,10 @@ def test_a_column_of_an_array_is_written_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_wav16(tmp_path / "a.wav"), pcm.T)
 
 
-@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[:30], lambda c: c + b"xx", lambda c: c[:34] + b"\x08" + c[35:], lambda c: b""])
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda c: c[:-1], lambda c: c[:30], lambda c: c + b"xx", lambda c: c[:34] + b"\x08" + c[35:], lambda c: b""],
+)
 def test_the_fast_path_reads_only_our_own(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
     (tmp_path / "a.wav").write_bytes(spoil(encode_wav(np.ones(10, np.int16))))
     with pytest.raises(DataError) as error:

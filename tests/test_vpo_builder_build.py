@@ -40,8 +40,17 @@ Run = Callable[..., Path]
 def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a build from a small world that stands beside it."""
     world = write_world(tmp_path_factory.mktemp("world"), images=IMAGES, clips_per_category=CLIPS)
-    json_files, folders, captions = (tuple(map(str, paths)) for paths in (world.coco_json, world.coco_images, world.captions))
-    return replace(SMALL, coco_json=json_files, coco_images=folders, captions=captions, clips=str(world.clips), clip_dir=str(world.clip_dir))
+    json_files, folders, captions = (
+        tuple(map(str, paths)) for paths in (world.coco_json, world.coco_images, world.captions)
+    )
+    return replace(
+        SMALL,
+        coco_json=json_files,
+        coco_images=folders,
+        captions=captions,
+        clips=str(world.clips),
+        clip_dir=str(world.clip_dir),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +78,14 @@ def whole(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_build_is_complete_and_verified(whole: Path) -> None:
     info = read_info(whole)
-    assert info.settings == ("ss", "ms", "msmi") and info.variants == ("mirrored", "wrong-side", "silence", "noise", "off-screen", "swapped")
+    assert info.settings == ("ss", "ms", "msmi") and info.variants == (
+        "mirrored",
+        "wrong-side",
+        "silence",
+        "noise",
+        "off-screen",
+        "swapped",
+    )
     assert verify(whole) == [] and verify(whole, mode="lsb") == []
     assert not (whole / WORK).exists()
 
@@ -118,16 +134,24 @@ def test_a_merge_without_one_part_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_killed_build_resumes_to_the_same_bytes(run: Run, small: Settings, whole: Path, tmp_path: Path, seed: int) -> None:
+def test_a_killed_build_resumes_to_the_same_bytes(
+    run: Run, small: Settings, whole: Path, tmp_path: Path, seed: int
+) -> None:
     """SIGKILL at a random size of the journal, twice; then once to the end."""
     out, rng = tmp_path / "killed", random.Random(seed)
     (tmp_path / "config.toml").write_text(tomli_w.dumps(config(small)))
     for _ in range(2):
-        process = subprocess.Popen([VPO, "build", "--config", str(tmp_path / "config.toml"), "--out", str(out), "--workers", "2", "--quiet"])
+        process = subprocess.Popen(
+            [VPO, "build", "--config", str(tmp_path / "config.toml"), "--out", str(out), "--workers", "2", "--quiet"]
+        )
         target, journal = rng.randint(1, 40_000), out / WORK / "journal.jsonl"
         start = journal.stat().st_size if journal.exists() else 0
         deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline and (not journal.exists() or journal.stat().st_size < start + target):
+        while (
+            process.poll() is None
+            and time.monotonic() < deadline
+            and (not journal.exists() or journal.stat().st_size < start + target)
+        ):
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -217,9 +241,17 @@ def test_strict_makes_a_rejected_item_an_error(run: Run, small: Settings, tmp_pa
 
 
 def test_without_sources_the_sample_world_is_built_the_same_way(run: Run, small: Settings, tmp_path: Path) -> None:
-    settings = Settings(split="ss", out=str(tmp_path / "out"), world_images=IMAGES, world_clips=CLIPS, seconds=4.0, gallery=0, workers=1)
+    settings = Settings(
+        split="ss", out=str(tmp_path / "out"), world_images=IMAGES, world_clips=CLIPS, seconds=4.0, gallery=0, workers=1
+    )
     build(settings, Progress())
     given = run(tmp_path / "given", split="ss", audio="reference", gallery=0, variants=())
-    different = {"config.toml", "dataset.json", "summary.json", "README.md", "checksums.sha256"}  # which name the sources
+    different = {
+        "config.toml",
+        "dataset.json",
+        "summary.json",
+        "README.md",
+        "checksums.sha256",
+    }  # which name the sources
     one, other = tree(tmp_path / "out"), tree(given)
     assert one.keys() == other.keys() and {name for name in one if one[name] != other[name]} <= different

@@ -11,7 +11,12 @@ from vpo_builder.card import dataset_card
 from vpo_builder.settings import Settings
 from vpo_builder.stats import compute_stats
 
-REAL = {"coco_json": ["/home/someone/coco/instances_val2017.json"], "clips": "C:\\data\\vggsound.csv", "seed": 3, "min_area": 0.01}
+REAL = {
+    "coco_json": ["/home/someone/coco/instances_val2017.json"],
+    "clips": "C:\\data\\vggsound.csv",
+    "seed": 3,
+    "min_area": 0.01,
+}
 
 
 def _card(toy: Any, config: Any = REAL, rejected: Any = None) -> str:
@@ -21,7 +26,13 @@ def _card(toy: Any, config: Any = REAL, rejected: Any = None) -> str:
 
 def test_the_header_is_what_hugging_face_reads(toy_dataset: Any) -> None:
     _, header, body = _card(toy_dataset).split("---\n", 2)
-    assert header.splitlines()[:5] == ["license: other", "license_name: mixed", 'pretty_name: "toy"', "task_categories:", "- image-segmentation"]
+    assert header.splitlines()[:5] == [
+        "license: other",
+        "license_name: mixed",
+        'pretty_name: "toy"',
+        "task_categories:",
+        "- image-segmentation",
+    ]
     assert header.endswith("size_categories:\n- n<1K\n")
     assert body.lstrip().startswith("# toy\n")
 
@@ -53,7 +64,9 @@ def test_the_sample_world_names_no_collection_it_did_not_use(toy_dataset: Any) -
 
 def test_variants_are_named(toy_dataset: Any) -> None:
     folder, samples, info = toy_dataset
-    assert "`variants/`: mirrored, silence." in _card((folder, samples, replace(info, variants=("mirrored", "silence"))))
+    assert "`variants/`: mirrored, silence." in _card(
+        (folder, samples, replace(info, variants=("mirrored", "silence")))
+    )
     assert "variants/" not in _card(toy_dataset)
 
 
@@ -67,7 +80,13 @@ def test_the_same_arguments_give_the_same_text(toy_dataset: Any) -> None:
 
 
 @pytest.mark.parametrize("audio", ["reference", "render"])
-def test_the_examples_run(audio: str, make_toy_dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_run(
+    audio: str,
+    make_toy_dataset: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pytest.importorskip("pandas")
     card = _card(make_toy_dataset(tmp_path, audio))
     monkeypatch.chdir(tmp_path)

@@ -68,14 +68,19 @@ def test_all_columns_of_a_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_delimiter_line_end_and_byte_order_mark_do_not_matter(tmp_path: Path, delimiter: str, end: str, mark: str) -> None:
+def test_delimiter_line_end_and_byte_order_mark_do_not_matter(
+    tmp_path: Path, delimiter: str, end: str, mark: str
+) -> None:
     lines = [["file", "label", "id"], ["000030", "nan", "None"], ["b.wav", '"race car, auto racing"', "x"]]
     rows = rows_of(tmp_path, mark + end.join(delimiter.join(line) for line in lines) + end)
     assert rows[0] == ClipRow(2, ("nan",), "000030", "None")
     assert rows[1].labels == ("race car, auto racing",)
 
 
-@pytest.mark.parametrize(("name", "split"), [("train", "train"), ("Training", "train"), ("TEST", "test"), ("testing", "test"), ("valid", "val"), ("", "")])
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("train", "train"), ("Training", "train"), ("TEST", "test"), ("testing", "test"), ("valid", "val"), ("", "")],
+)
 def test_split_names(tmp_path: Path, name: str, split: str) -> None:
     assert rows_of(tmp_path, f"file,label,split\na.wav,dog,{name}\n")[0].official_split == split
 
@@ -86,7 +91,9 @@ def test_unknown_splits_are_named(tmp_path: Path) -> None:
     assert error.value.reason == "unknown-split"
 
 
-@pytest.mark.parametrize("text", ["", "file,colour\na.wav,red\n", "label,start\ndog,1\n", "one\ntwo\n", "a,b,c\nd,e,f\n"])
+@pytest.mark.parametrize(
+    "text", ["", "file,colour\na.wav,red\n", "label,start\ndog,1\n", "one\ntwo\n", "a,b,c\nd,e,f\n"]
+)
 def test_a_table_of_no_known_form_tells_what_was_expected(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match="expected id,start,label,split") as error:
         read_clip_table(table(tmp_path, text))
@@ -96,7 +103,12 @@ def test_a_table_of_no_known_form_tells_what_was_expected(tmp_path: Path, text: 
 
 def test_a_bad_row_costs_that_row(tmp_path: Path) -> None:
     bad = ["bbbbbbbbbbb,late,dog,train", 'ccccccccccc,3,"dog,train']
-    bad += ["ddddddddddd,4,race car, auto racing,train", "eeeeeeeeeee,-1,dog,train", "fffffffffff,6,,train", 'hhhhhhhhhhh,8,dog,"test']
+    bad += [
+        "ddddddddddd,4,race car, auto racing,train",
+        "eeeeeeeeeee,-1,dog,train",
+        "fffffffffff,6,,train",
+        'hhhhhhhhhhh,8,dog,"test',
+    ]
     text = "\n".join(["aaaaaaaaaaa,1,dog,train", *bad, "", "ggggggggggg,7,dog,test"])
     rows, rejections = read_clip_table(table(tmp_path, text))
     assert [row.line for row in rows] == [1, 9]
@@ -126,7 +138,12 @@ def test_ids_in_file_names_are_seen(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data")
 @pytest.mark.parametrize(
-    ("name", "count", "split"), [("audio/clips.csv", 120, ""), ("vggsound/test.csv", 15_446, "test"), ("vggsound/vggsound_test_rows.csv", 15_446, "test")]
+    ("name", "count", "split"),
+    [
+        ("audio/clips.csv", 120, ""),
+        ("vggsound/test.csv", 15_446, "test"),
+        ("vggsound/vggsound_test_rows.csv", 15_446, "test"),
+    ],
 )
 def test_real_tables(name: str, count: int, split: str) -> None:
     rows, rejections = read_clip_table(SHARED / name)

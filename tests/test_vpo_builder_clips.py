@@ -25,7 +25,14 @@ def put(folder: Path, *names: str) -> None:
         path.write_bytes(name.encode())
 
 
-def row(line: int = 1, label: str = "dog barking", file: str | None = None, video: str | None = None, start: float = 0, split: str = "") -> ClipRow:
+def row(
+    line: int = 1,
+    label: str = "dog barking",
+    file: str | None = None,
+    video: str | None = None,
+    start: float = 0,
+    split: str = "",
+) -> ClipRow:
     return ClipRow(line, (label,), file, video, start, split)
 
 
@@ -40,7 +47,10 @@ def reasons(rejections: list[Rejection]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "name",
     [
-        *(f"{ID}_000267.{suffix}" for suffix in ("wav", "flac", "ogg", "mp3", "m4a", "mp4", "webm", "mkv", "mov", "WAV")),
+        *(
+            f"{ID}_000267.{suffix}"
+            for suffix in ("wav", "flac", "ogg", "mp3", "m4a", "mp4", "webm", "mkv", "mov", "WAV")
+        ),
         f"{ID}_267000_277000.mp4",
         f"train/dog barking/{ID}_000267.mp4",
         f"scratch/shared/hchen/VGGSound_final/video/{ID}_000267.mp4",
@@ -70,7 +80,10 @@ def test_a_named_file_may_lie_deeper_or_have_another_suffix(tmp_path: Path) -> N
 def test_the_folder_of_the_label_is_preferred(tmp_path: Path) -> None:
     put(tmp_path, "a/cat purring/1.wav", "b/dog barking/1.wav")
     records, _ = find(tmp_path, row(1, "cat purring", "1.wav"), row(2, "dog barking", "1.wav"))
-    assert {record.category: record.file for record in records} == {"cat": "a/cat purring/1.wav", "dog": "b/dog barking/1.wav"}
+    assert {record.category: record.file for record in records} == {
+        "cat": "a/cat purring/1.wav",
+        "dog": "b/dog barking/1.wav",
+    }
     assert len({record.video_id for record in records}) == 2, "two recordings of one name are two videos"
 
 
@@ -119,8 +132,13 @@ def test_a_clip_listed_twice_is_one(tmp_path: Path) -> None:
 def test_labels_of_two_categories(tmp_path: Path) -> None:
     put(tmp_path, f"{ID}_000001.wav", "bbbbbbbbbbb_000002.wav", "a.wav")
     both = ClipRow(3, ("dog barking", "cat purring"), None, "bbbbbbbbbbb", 2)
-    records, rejections = find(tmp_path, row(1, video=ID, start=1), row(2, "cat purring", video=ID, start=1), both, row(4, file="a.wav"))
-    assert reasons(rejections) == [(f"{ID}_000001.wav", "ambiguous-label"), ("bbbbbbbbbbb_000002.wav", "ambiguous-label")]
+    records, rejections = find(
+        tmp_path, row(1, video=ID, start=1), row(2, "cat purring", video=ID, start=1), both, row(4, file="a.wav")
+    )
+    assert reasons(rejections) == [
+        (f"{ID}_000001.wav", "ambiguous-label"),
+        ("bbbbbbbbbbb_000002.wav", "ambiguous-label"),
+    ]
     assert [record.file for record in records] == ["a.wav"]
 
 
@@ -157,7 +175,11 @@ def test_files_of_other_sizes_are_not_read(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_video_in_two_splits_stays_in_test(tmp_path: Path) -> None:
     put(tmp_path, f"{ID}_000001.wav", f"{ID}_000020.wav", "ccccccccccc_000001.wav")
-    rows = [row(1, video=ID, start=1, split="train"), row(2, video=ID, start=20, split="test"), row(3, video="ccccccccccc", start=1, split="train")]
+    rows = [
+        row(1, video=ID, start=1, split="train"),
+        row(2, video=ID, start=20, split="test"),
+        row(3, video="ccccccccccc", start=1, split="train"),
+    ]
     records, rejections = find(tmp_path, *rows)
     assert reasons(rejections) == [(f"{ID}_000001.wav", "id-in-both-splits")]
     assert [(r.id, r.official_split) for r in records] == [(f"{ID}_000020", "test"), ("ccccccccccc_000001", "train")]
@@ -168,7 +190,12 @@ def test_ids_are_safe_and_distinct_and_do_not_depend_on_the_order_of_rows(tmp_pa
     rows = [row(1, file="1.wav", video="aBc", start=30), row(2, file="2.wav", video="abc", start=30.7)]
     rows += [row(3, file="3.wav", video="abc", start=30), row(4, file="ä b.wav")]
     records, _ = find(tmp_path, *rows)
-    assert {record.file: record.id for record in records} == {"1.wav": "aBc_000030", "3.wav": "abc_000030_2", "2.wav": "abc_000030_3", "ä b.wav": "__b_000000"}
+    assert {record.file: record.id for record in records} == {
+        "1.wav": "aBc_000030",
+        "3.wav": "abc_000030_2",
+        "2.wav": "abc_000030_3",
+        "ä b.wav": "__b_000000",
+    }
     assert find(tmp_path, *rows[::-1])[0] == records
 
 

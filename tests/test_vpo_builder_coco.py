@@ -19,7 +19,12 @@ from vpo_builder.labels import read_labels
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 POLYGON = [[1.5, 2, 30, 2, 30, 40]]
-CATEGORIES = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}, {"id": 7, "name": "train"}, {"id": 90, "name": "Cell Phone"}]
+CATEGORIES = [
+    {"id": 1, "name": "person"},
+    {"id": 18, "name": "dog"},
+    {"id": 7, "name": "train"},
+    {"id": 90, "name": "Cell Phone"},
+]
 Content = dict[str, Any]
 
 
@@ -28,7 +33,15 @@ def image(number: int, **more: Any) -> Content:
 
 
 def annotation(number: int, image_id: int, category_id: int = 18, **more: Any) -> Content:
-    return {"id": number, "image_id": image_id, "category_id": category_id, "iscrowd": 0, "segmentation": POLYGON, "area": 1.0, **more}
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": category_id,
+        "iscrowd": 0,
+        "segmentation": POLYGON,
+        "area": 1.0,
+        **more,
+    }
 
 
 def content(images: list[Content] | None = None, annotations: list[Content] | None = None, **more: Any) -> Content:
@@ -36,16 +49,28 @@ def content(images: list[Content] | None = None, annotations: list[Content] | No
     images = [first, image(2), image(3)] if images is None else images
     if annotations is None:
         annotations = [annotation(12, 1), annotation(11, 1, 1), annotation(13, 2, 7), annotation(14, 3, 90, iscrowd=1)]
-    return {"licenses": [{"id": 3, "name": "CC"}], "images": images, "annotations": annotations, "categories": CATEGORIES, **more}
+    return {
+        "licenses": [{"id": 3, "name": "CC"}],
+        "images": images,
+        "annotations": annotations,
+        "categories": CATEGORIES,
+        **more,
+    }
 
 
 def read(
-    folder: Path, *files: Content | str | bytes, names: tuple[str, ...] = ("a.json", "b.json"), captions: Any = (), roots: tuple[str, ...] = ("images",)
+    folder: Path,
+    *files: Content | str | bytes,
+    names: tuple[str, ...] = ("a.json", "b.json"),
+    captions: Any = (),
+    roots: tuple[str, ...] = ("images",),
 ) -> CocoIndex:
     paths = [folder / name for name in names[: len(files)]]
     caption_paths = [folder / f"captions{number}.json" for number, _ in enumerate(captions)]
     for path, file in zip([*paths, *caption_paths], [*files, *captions], strict=True):
-        path.write_bytes(file if isinstance(file, bytes) else (file if isinstance(file, str) else json.dumps(file)).encode())
+        path.write_bytes(
+            file if isinstance(file, bytes) else (file if isinstance(file, str) else json.dumps(file)).encode()
+        )
     return read_coco(paths, [folder / root for root in roots], caption_paths, read_labels())
 
 
@@ -60,7 +85,12 @@ def test_only_images_with_known_categories_are_kept(tmp_path: Path) -> None:
     assert [(a.id, a.category, a.crowd) for a in first.annotations] == [(12, "dog", False), (11, "person", False)]
     assert json.loads(first.annotations[0].segmentation) == POLYGON
     assert (first.file, first.width, first.height, first.root) == ("000000000001.jpg", 64, 48, 0)
-    assert (first.licence, first.url, first.page, first.official_split) == ("CC", "http://images.cocodataset.org/val2017/1.jpg", "http://flickr/1", "val")
+    assert (first.licence, first.url, first.page, first.official_split) == (
+        "CC",
+        "http://images.cocodataset.org/val2017/1.jpg",
+        "http://flickr/1",
+        "val",
+    )
     assert [(a.category, a.crowd) for a in second.annotations] == [("cell phone", True)]
     assert (second.licence, second.url, second.page, second.official_split) == ("", "", "", "")
     assert index.counts == {"images": 3, "annotations": 4}
@@ -68,13 +98,18 @@ def test_only_images_with_known_categories_are_kept(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(first)) == first  # noqa: S301 - our own bytes: records travel to workers
 
 
-@pytest.mark.parametrize(("name", "split"), [("instances_train2017.json", "train"), ("x_val2014.json", "val"), ("mine.json", ""), ("training.json", "")])
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("instances_train2017.json", "train"), ("x_val2014.json", "val"), ("mine.json", ""), ("training.json", "")],
+)
 def test_split_from_the_name_of_the_file(tmp_path: Path, name: str, split: str) -> None:
     assert read(tmp_path, content([image(1)], [annotation(1, 1)]), names=(name,)).images[0].official_split == split
 
 
 def test_categories_go_by_name(tmp_path: Path) -> None:
-    file = content([image(1)], [annotation(1, 1, 0)], categories=[{"id": 0, "name": "Dog"}, {"id": 18, "name": "chair"}])
+    file = content(
+        [image(1)], [annotation(1, 1, 0)], categories=[{"id": 0, "name": "Dog"}, {"id": 18, "name": "chair"}]
+    )
     assert read(tmp_path, file).images[0].annotations[0].category == "dog"
 
 
@@ -82,7 +117,10 @@ def test_captions_are_joined_in_order_and_once(tmp_path: Path) -> None:
     texts = [*((number, 1, f"caption {number}") for number in (9, 2, 5, 11, 3, 7)), (4, 777, "of another image")]
     captions = {"annotations": [{"id": number, "image_id": owner, "caption": text} for number, owner, text in texts]}
     index = read(tmp_path, content(), captions=[captions, captions])
-    assert [record.captions for record in index.images] == [tuple(f"caption {number}" for number in (2, 3, 5, 7, 9, 11)), ()]
+    assert [record.captions for record in index.images] == [
+        tuple(f"caption {number}" for number in (2, 3, 5, 7, 9, 11)),
+        (),
+    ]
 
 
 def test_files_with_the_same_records_are_joined(tmp_path: Path) -> None:
@@ -92,8 +130,16 @@ def test_files_with_the_same_records_are_joined(tmp_path: Path) -> None:
 
 
 def test_two_files_about_one_image(tmp_path: Path) -> None:
-    index = read(tmp_path, content([image(1)], [annotation(1, 1)]), content([image(1), image(2)], [annotation(2, 1), annotation(3, 2)]), roots=("train", "val"))
-    assert [(record.id, record.root, [a.id for a in record.annotations]) for record in index.images] == [(1, 0, [1, 2]), (2, 1, [3])]
+    index = read(
+        tmp_path,
+        content([image(1)], [annotation(1, 1)]),
+        content([image(1), image(2)], [annotation(2, 1), annotation(3, 2)]),
+        roots=("train", "val"),
+    )
+    assert [(record.id, record.root, [a.id for a in record.annotations]) for record in index.images] == [
+        (1, 0, [1, 2]),
+        (2, 1, [3]),
+    ]
 
 
 def test_one_folder_for_all_files(tmp_path: Path) -> None:
@@ -104,7 +150,10 @@ def test_one_folder_for_all_files(tmp_path: Path) -> None:
 
 
 def test_unknown_category_ids_are_counted(tmp_path: Path) -> None:
-    index = read(tmp_path, content(annotations=[annotation(1, 1), annotation(2, 1, 500), annotation(3, 2, 500), annotation(4, 2, 501)]))
+    index = read(
+        tmp_path,
+        content(annotations=[annotation(1, 1), annotation(2, 1, 500), annotation(3, 2, 500), annotation(4, 2, 501)]),
+    )
     assert ids(index) == [1]
     assert index.counts == {"images": 3, "annotations": 4, "category id 500": 2, "category id 501": 1}
 
@@ -112,10 +161,26 @@ def test_unknown_category_ids_are_counted(tmp_path: Path) -> None:
 def test_annotation_without_its_image_is_rejected(tmp_path: Path) -> None:
     index = read(tmp_path, content(annotations=[annotation(1, 1), annotation(2, 777)]))
     assert ids(index) == [1]
-    assert [(r.kind, r.item, r.reason) for r in index.rejections] == [("annotation", "image 777 annotation 2", "unknown-image")]
+    assert [(r.kind, r.item, r.reason) for r in index.rejections] == [
+        ("annotation", "image 777 annotation 2", "unknown-image")
+    ]
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x.jpg", "a\0.jpg", "CON", "con.jpg", "", "a//b.jpg", "~root/a.jpg", "é" * 150])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "C:\\x.jpg",
+        "a\0.jpg",
+        "CON",
+        "con.jpg",
+        "",
+        "a//b.jpg",
+        "~root/a.jpg",
+        "é" * 150,
+    ],
+)
 def test_unsafe_file_names_are_rejected(tmp_path: Path, name: str) -> None:
     index = read(tmp_path, content([image(1, file_name=name), image(2)], [annotation(1, 1), annotation(2, 2)]))
     assert ids(index) == [2]
@@ -124,7 +189,10 @@ def test_unsafe_file_names_are_rejected(tmp_path: Path, name: str) -> None:
 
 
 def test_file_names_with_folders_are_fine(tmp_path: Path) -> None:
-    assert read(tmp_path, content([image(1, file_name="val2017/été 1.jpg")], [annotation(1, 1)])).images[0].file == "val2017/été 1.jpg"
+    assert (
+        read(tmp_path, content([image(1, file_name="val2017/été 1.jpg")], [annotation(1, 1)])).images[0].file
+        == "val2017/été 1.jpg"
+    )
 
 
 @pytest.mark.parametrize("size", [{"width": 0}, {"height": -5}])
@@ -164,7 +232,11 @@ BAD: dict[str, tuple[Content | str | bytes, str, str]] = {
     "annotation id twice": (_set("annotations", 3, id=11), "duplicate-id", "$.annotations[1] and $.annotations[3]"),
     "category id twice": (_set("categories", 2, id=18), "duplicate-category", "$.categories[1] and $.categories[2]"),
     "category name twice": (_set("categories", 2, name=" DOG"), "duplicate-category", "dog"),
-    "no known category": (content(categories=[{"id": 18, "name": "toaster"}, {"id": 1, "name": "chair"}]), "no-known-category", "toaster, chair"),
+    "no known category": (
+        content(categories=[{"id": 18, "name": "toaster"}, {"id": 1, "name": "chair"}]),
+        "no-known-category",
+        "toaster, chair",
+    ),
     "no categories": (content(categories=[]), "no-known-category", "found none"),
     "id is a string": (_set("annotations", 3, id="7"), "json-type", "$.annotations[3].id"),
     "id is a float": (_set("annotations", 2, image_id=1.0), "json-type", "$.annotations[2].image_id"),
@@ -179,9 +251,21 @@ BAD: dict[str, tuple[Content | str | bytes, str, str]] = {
     "no annotations": (_broken(lambda c: c.pop("annotations")), "json-type", "annotations"),
     "annotations is an object": (content(annotations={}), "json-type", "$.annotations"),  # type: ignore[arg-type]
     "a list": ("[]", "json-type", "object"),
-    "key twice in an annotation": (GOOD.replace('"image_id": 1,', '"image_id": 1, "image_id": 2,', 1), "duplicate-key", "image_id"),
-    "id twice in an annotation": (GOOD.replace('"id": 12,', '"id": 12, "id": 99,'), "duplicate-key", "'id' stands twice"),
-    "outline twice": (GOOD.replace('"segmentation":', '"segmentation": [], "segmentation":', 1), "duplicate-key", "with id 12"),
+    "key twice in an annotation": (
+        GOOD.replace('"image_id": 1,', '"image_id": 1, "image_id": 2,', 1),
+        "duplicate-key",
+        "image_id",
+    ),
+    "id twice in an annotation": (
+        GOOD.replace('"id": 12,', '"id": 12, "id": 99,'),
+        "duplicate-key",
+        "'id' stands twice",
+    ),
+    "outline twice": (
+        GOOD.replace('"segmentation":', '"segmentation": [], "segmentation":', 1),
+        "duplicate-key",
+        "with id 12",
+    ),
     "crowd twice": (GOOD.replace('"iscrowd": 0', '"iscrowd": 1, "iscrowd": 0', 1), "duplicate-key", "iscrowd"),
     "size twice": (GOOD.replace('"width": 64', '"width": 64, "width": 32', 1), "duplicate-key", "width"),
     "list of images twice": (GOOD[:-1] + ', "images": []}', "duplicate-key", "images"),
@@ -275,8 +359,17 @@ def test_outlines_of_any_kind_stay_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SHARED.exists(), reason="no real data here")
 def test_real_files() -> None:
     folders = [SHARED / name for name in ("coco", "coco_panoptic", "coco_person")]
-    files = [folders[0] / "instances.json", folders[1] / "instances_from_panoptic.json", folders[2] / "instances_person_only.json"]
-    index = read_coco(files, [folder / "images" for folder in folders], [folder / "captions.json" for folder in folders], read_labels())
+    files = [
+        folders[0] / "instances.json",
+        folders[1] / "instances_from_panoptic.json",
+        folders[2] / "instances_person_only.json",
+    ]
+    index = read_coco(
+        files,
+        [folder / "images" for folder in folders],
+        [folder / "captions.json" for folder in folders],
+        read_labels(),
+    )
     assert index.rejections == ()
     assert index.counts == {"images": 538, "annotations": 3956}
     assert {record.official_split for record in index.images} == {"train", "val"}

@@ -15,7 +15,9 @@ from vpo_builder.settings import Settings
 def test_settings_come_back_from_their_frozen_copy(tmp_path: Path) -> None:
     import tomli_w
 
-    settings = Settings(split="all", seed=7, coco_json=("a.json", "b.json"), limit=5, audio="render", pan="head", variants=("noise",))
+    settings = Settings(
+        split="all", seed=7, coco_json=("a.json", "b.json"), limit=5, audio="render", pan="head", variants=("noise",)
+    )
     (tmp_path / "config.toml").write_text(tomli_w.dumps(config(settings)))
     assert make_settings(read_config(tmp_path / "config.toml")).content() == settings.content()
 

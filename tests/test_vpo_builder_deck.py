@@ -40,12 +40,20 @@ def test_a_video_to_avoid_is_passed_over_and_stays() -> None:
 
 
 def test_labels_take_turns() -> None:
-    members = [clip(f"b{n:010d}", "dog", label="dog barking") for n in range(8)] + [clip(f"h{n:010d}", "dog", label="dog howling") for n in range(2)]
+    members = [clip(f"b{n:010d}", "dog", label="dog barking") for n in range(8)] + [
+        clip(f"h{n:010d}", "dog", label="dog howling") for n in range(2)
+    ]
     pile = Deck(members, {c.clip.video_id: "train" for c in members}, 1, 0, "ms")
     labels = [found[0].clip.label for _ in range(4) if (found := pile.deal("dog", "train", 1))]
     assert labels.count("dog howling") == 2
 
 
 def test_splits_have_decks_of_their_own() -> None:
-    pile = Deck(clips("dog", 2), {c.clip.video_id: s for c, s in zip(clips("dog", 2), ("train", "test"), strict=True)}, 1, 0, "ss")
+    pile = Deck(
+        clips("dog", 2),
+        {c.clip.video_id: s for c, s in zip(clips("dog", 2), ("train", "test"), strict=True)},
+        1,
+        0,
+        "ss",
+    )
     assert pile.left("dog", "train") == pile.left("dog", "test") == 1

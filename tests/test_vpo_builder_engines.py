@@ -50,7 +50,9 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         "with Engine(2) as engine: list(engine.run(partial(slow, started=Path(sys.argv[1])), range(20)))"
     )
     paths = os.pathsep.join(path or os.getcwd() for path in [str(Path(__file__).parent), *sys.path])
-    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.DEVNULL
+    )
     _until(lambda: len(list(tmp_path.iterdir())) == 2)
     parent.send_signal(signal.SIGKILL)
     parent.wait()

@@ -18,7 +18,11 @@ from vpo_builder.preview import envelope, level_dbfs, preview_mixture, read_soun
 
 
 def _files(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_page_and_assets_are_the_same_every_time(make_toy_dataset: Any, tmp_path: Path) -> None:
@@ -37,7 +41,11 @@ def test_a_smaller_gallery_leaves_nothing_of_the_larger_one(make_toy_dataset: An
     write_gallery(folder, samples, info, 6)
     (folder / "gallery" / "overlay" / "mine.txt").write_text("not ours")
     write_gallery(folder, samples, info, 2)
-    assert sorted(path.name for path in (folder / "gallery" / "overlay").iterdir()) == ["0001.png", "0002.png", "mine.txt"]
+    assert sorted(path.name for path in (folder / "gallery" / "overlay").iterdir()) == [
+        "0001.png",
+        "0002.png",
+        "mine.txt",
+    ]
     assert sorted(path.name for path in (folder / "gallery" / "audio").iterdir()) == ["0001.wav", "0002.wav"]
 
 
@@ -55,7 +63,9 @@ def test_limited_samples_are_spread_over_settings_splits_and_categories(toy_data
     chosen = spread(many, 12)
     assert chosen == [sample for sample in many if sample in chosen]  # in their own order
     assert {sample.id for sample in samples[:4]} <= {sample.id for sample in chosen}
-    assert Counter((sample.setting, sample.split) for sample in chosen)["ss", "train"] == 7  # all that the other five leave
+    assert (
+        Counter((sample.setting, sample.split) for sample in chosen)["ss", "train"] == 7
+    )  # all that the other five leave
     assert spread(many, 0) == []
     assert len(spread(many, 1000)) == 56
 
@@ -153,7 +163,11 @@ def test_preview_is_the_linear_pan_of_the_central_three_seconds(toy_dataset: Any
     folder, samples, _ = toy_dataset
     sample = samples[4]  # one dog at 275 / 320
     pcm = preview_mixture(sample, folder)
-    tone = np.round(8192 * np.sin(2 * np.pi * 440 * np.arange(160_000) / 16_000) * (0.6 + 0.4 * np.cos(2 * np.pi * 0.7 * np.arange(160_000) / 16_000)))
+    tone = np.round(
+        8192
+        * np.sin(2 * np.pi * 440 * np.arange(160_000) / 16_000)
+        * (0.6 + 0.4 * np.cos(2 * np.pi * 0.7 * np.arange(160_000) / 16_000))
+    )
     heard = tone[56_000:104_000]
     assert pcm.shape == (48_000, 2)
     np.testing.assert_allclose(pcm[:, 0], heard * (1 - 275 / 320), atol=0.51)

@@ -29,7 +29,9 @@ LABELS = read_labels()
 PIXELS = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
-def picture(mode: str = "RGB", form: str = "JPEG", size: tuple[int, int] = (WIDTH, HEIGHT), orientation: int = 0, **more: Any) -> bytes:
+def picture(
+    mode: str = "RGB", form: str = "JPEG", size: tuple[int, int] = (WIDTH, HEIGHT), orientation: int = 0, **more: Any
+) -> bytes:
     stream = BytesIO()
     exif = Image.Exif()
     if orientation:
@@ -41,6 +43,7 @@ def picture(mode: str = "RGB", form: str = "JPEG", size: tuple[int, int] = (WIDT
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds no pixels."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -71,7 +74,9 @@ def test_a_good_image(tmp_path: Path) -> None:
     candidate, rejections = examine(tmp_path, GOOD)
     assert rejections == () and candidate is not None
     digest = hashlib.sha256(GOOD).hexdigest()
-    assert candidate.picture == Picture(139, "a.jpg", 2, 96, 64, digest, "CC", "http://url", "http://page", orientation=1)
+    assert candidate.picture == Picture(
+        139, "a.jpg", 2, 96, 64, digest, "CC", "http://url", "http://page", orientation=1
+    )
     assert candidate.official_split == "val"
     (dog,) = candidate.instances
     assert (dog.annotation_id, dog.category, dog.area, dog.bbox, dog.index) == (5, "dog", 600, (10, 20, 30, 20), 0)
@@ -190,7 +195,15 @@ def test_strip_orientation_keeps_every_pixel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\xff\xffExif\0\0", b"\x89PNG\r\n", b"\xff\xd8\xff\xff\xff\xe1\x00\x08Exif\0\0\xff\xda"]
+    "data",
+    [
+        b"",
+        b"\xff\xd8",
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe1\xff\xffExif\0\0",
+        b"\x89PNG\r\n",
+        b"\xff\xd8\xff\xff\xff\xe1\x00\x08Exif\0\0\xff\xda",
+    ],
 )
 def test_strip_orientation_of_anything_ends(data: bytes) -> None:
     assert len(strip_orientation(data)) <= len(data)
@@ -207,7 +220,9 @@ def test_crowds_are_ignored_and_block_their_category(tmp_path: Path) -> None:
 
 
 def test_a_bad_mask_costs_its_annotation_and_blocks_its_category(tmp_path: Path) -> None:
-    candidate, (rejection,) = examine(tmp_path, GOOD, DOG, Annotation(7, "cat", False, b"[[1,2,3]]"), Annotation(8, "cat", False, box(50, 5, 9, 9)))
+    candidate, (rejection,) = examine(
+        tmp_path, GOOD, DOG, Annotation(7, "cat", False, b"[[1,2,3]]"), Annotation(8, "cat", False, box(50, 5, 9, 9))
+    )
     assert candidate is not None
     assert [i.annotation_id for i in candidate.instances] == [5, 8]
     assert candidate.blocked == ("cat",)
@@ -215,7 +230,10 @@ def test_a_bad_mask_costs_its_annotation_and_blocks_its_category(tmp_path: Path)
 
 
 def test_persons(tmp_path: Path) -> None:
-    labelled, unknown = Annotation(1, "person", False, box(0, 0, 9, 9)), Annotation(2, "person", False, box(20, 0, 9, 9))
+    labelled, unknown = (
+        Annotation(1, "person", False, box(0, 0, 9, 9)),
+        Annotation(2, "person", False, box(20, 0, 9, 9)),
+    )
     evidence = {1: ("female", "table persons.csv")}
     alone, _ = examine(tmp_path, GOOD, labelled, persons=evidence)
     assert alone is not None and alone.blocked == () and alone.unlabelled == ()
@@ -225,7 +243,9 @@ def test_persons(tmp_path: Path) -> None:
     assert [(i.annotation_id, i.category) for i in both.instances] == [(1, "female"), (5, "dog")]
 
 
-@pytest.mark.parametrize("other", [Annotation(3, "person", True, box(0, 0, 9, 9)), Annotation(3, "person", False, b"[]")])
+@pytest.mark.parametrize(
+    "other", [Annotation(3, "person", True, box(0, 0, 9, 9)), Annotation(3, "person", False, b"[]")]
+)
 def test_crowds_and_bad_masks_of_persons_block_all_kinds(tmp_path: Path, other: Annotation) -> None:
     candidate, _ = examine(tmp_path, GOOD, DOG, other, persons={3: ("male", "x")})
     assert candidate is not None and candidate.blocked == ("baby", "female", "male")
@@ -245,15 +265,35 @@ def test_all_bad_images_beside_one_good(tmp_path: Path) -> None:
     task = pickle.loads(pickle.dumps(partial(examine_image, root=tmp_path, labels=LABELS, person_labels={})))  # noqa: S301 - as a worker gets it
     results = [task(record(file=name)) for name in (*files, "missing.jpg", "good.jpg")]
     assert [candidate.picture.file for candidate, _ in results if candidate] == ["good.jpg"]
-    assert [rejection.reason for _, found in results for rejection in found] == [*(reason for _, reason in BAD.values()), "image-missing"]
+    assert [rejection.reason for _, found in results for rejection in found] == [
+        *(reason for _, reason in BAD.values()),
+        "image-missing",
+    ]
     assert pickle.loads(pickle.dumps(results)) == results  # noqa: S301
 
 
 def test_all_bad_masks_beside_one_good(tmp_path: Path) -> None:
-    polygons = [b"[]", b"[[]]", b"[[1,2]]", b"[[1,2,3,4]]", b"[[1,1,5,1,5,5,1]]", b"[[null,1,5,1,5,5]]", b"[[1e9,1,5,1,5,5]]", b"[[900,900,905,900,905,905]]"]
-    runs = [b"", b"{}", b'{"size":[64,96],"counts":[5,5]}', b'{"size":[96,64],"counts":[6144]}', b'{"size":[64,96],"counts":"abc"}']
+    polygons = [
+        b"[]",
+        b"[[]]",
+        b"[[1,2]]",
+        b"[[1,2,3,4]]",
+        b"[[1,1,5,1,5,5,1]]",
+        b"[[null,1,5,1,5,5]]",
+        b"[[1e9,1,5,1,5,5]]",
+        b"[[900,900,905,900,905,905]]",
+    ]
+    runs = [
+        b"",
+        b"{}",
+        b'{"size":[64,96],"counts":[5,5]}',
+        b'{"size":[96,64],"counts":[6144]}',
+        b'{"size":[64,96],"counts":"abc"}',
+    ]
     bad = [*polygons, *runs]
-    candidate, rejections = examine(tmp_path, GOOD, DOG, *(Annotation(100 + n, "cat", False, raw) for n, raw in enumerate(bad)))
+    candidate, rejections = examine(
+        tmp_path, GOOD, DOG, *(Annotation(100 + n, "cat", False, raw) for n, raw in enumerate(bad))
+    )
     assert candidate is not None and [i.annotation_id for i in candidate.instances] == [5]
     assert [r.item for r in rejections] == [f"image 139 annotation {100 + n}" for n in range(len(bad))]
     assert candidate.blocked == ("cat",)

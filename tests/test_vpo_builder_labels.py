@@ -48,7 +48,12 @@ def test_category_of_a_clip_label(label: str, category: str | None) -> None:
 
 
 def test_more_lines_get_the_next_indices_in_file_order(tmp_path: Path) -> None:
-    lines = ["train,7,train,vggsound,train whistling", "boat,9,boat,,ship horn", "train,7,train,,train horning", "dog,18,dog,mine,woof"]
+    lines = [
+        "train,7,train,vggsound,train whistling",
+        "boat,9,boat,,ship horn",
+        "train,7,train,,train horning",
+        "dog,18,dog,mine,woof",
+    ]
     labels = read_labels(more=table(tmp_path, "\n".join(lines)))
     assert len(labels.categories) == 23
     assert (labels.categories["train"].index, labels.categories["boat"].index) == (22, 23)
@@ -100,7 +105,11 @@ def test_spellings_of_csv(tmp_path: Path, text: str) -> None:
         ("train,18,train,,horn\n", "label-collision", "mask_id 18 is train here and dog"),
         ("dog,7,dog,,woof\n", "label-collision", "dog has mask_id 7"),
         ("train,7,train,,horn\ntrain,8,train,,whistle\n", "label-collision", "labels.csv:2"),
-        ("train,7,train,,dog barking\n", "label-collision", "labels.csv:2: label 'dog barking' is train here and dog in labels.csv:"),
+        (
+            "train,7,train,,dog barking\n",
+            "label-collision",
+            "labels.csv:2: label 'dog barking' is train here and dog in labels.csv:",
+        ),
         ("puppy,7,dog,,yelp\n", "label-collision", "only persons"),
         ('train,7,train,,"horn\n', "table-unreadable", "csv"),
     ],

@@ -24,7 +24,12 @@ def channels(path: Path) -> int:
 
 def test_avss_layout(tmp_path: Path) -> None:
     out = tmp_path / "avss"
-    build(Settings(split="ms", layout="avss", out=str(out), world_images=12, world_clips=4, seconds=4.0, gallery=3, workers=1), Progress())
+    build(
+        Settings(
+            split="ms", layout="avss", out=str(out), world_images=12, world_clips=4, seconds=4.0, gallery=3, workers=1
+        ),
+        Progress(),
+    )
     indices = json.loads((out / "label2idx.json").read_text())
     assert indices["background"] == 0 and len(indices) == 22
     rows = list(csv.DictReader((out / "metadata.csv").read_text().splitlines()))

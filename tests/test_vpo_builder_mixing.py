@@ -103,7 +103,10 @@ def test_quiet_mixtures_keep_their_level() -> None:
 
 
 def test_levels_are_kept_where_the_sum_was_too_loud() -> None:
-    loud, quiet = (pan(np.full(1600, level * 32_768, np.float32), position, "linear") for level, position in ((0.9, 0.9), (0.3, 0.75)))
+    loud, quiet = (
+        pan(np.full(1600, level * 32_768, np.float32), position, "linear")
+        for level, position in ((0.9, 0.9), (0.3, 0.75))
+    )
     parts, mixed, gain = mixture([loud.copy(), quiet.copy()])
     assert gain == pytest.approx(0.99 / (0.81 + 0.225))
     assert np.abs(mixed.astype(int)).max() == pytest.approx(0.99 * 32_768, abs=1)
@@ -122,7 +125,9 @@ def test_a_mirrored_sample_swaps_the_channels_of_the_files() -> None:
 
 
 def test_size_in_the_image_reaches_the_distance_law() -> None:
-    near, far = (mix(sample(source(0.5, area=area), law="distance"), [clip(peak=4000)], 60.0)[1] for area in (1000, 250))
+    near, far = (
+        mix(sample(source(0.5, area=area), law="distance"), [clip(peak=4000)], 60.0)[1] for area in (1000, 250)
+    )
     np.testing.assert_allclose(far * 2.0, near, atol=1)
 
 

@@ -11,7 +11,9 @@ from vpo_builder.material import Annotation, ImageRecord
 from vpo_builder.persons import kind_of_captions, label_persons, read_person_labels
 
 
-def image(*annotations: Annotation, captions: tuple[str, ...] = ("A man sits.", "The man is on a bench.")) -> ImageRecord:
+def image(
+    *annotations: Annotation, captions: tuple[str, ...] = ("A man sits.", "The man is on a bench.")
+) -> ImageRecord:
     return ImageRecord(1, "1.jpg", 0, 64, 64, "", annotations, captions=captions)
 
 
@@ -63,7 +65,10 @@ def test_evidence_counts_words() -> None:
 
 def test_min_captions() -> None:
     assert kind_of_captions(["a man", "a person"], min_captions=1) == ("male", "captions: man x1")
-    assert kind_of_captions(["a man", "a man"], min_captions=3) == ("male", "captions: man x2")  # no more captions than there are
+    assert kind_of_captions(["a man", "a man"], min_captions=3) == (
+        "male",
+        "captions: man x2",
+    )  # no more captions than there are
     assert kind_of_captions(["a man", "a man", "a dog"], min_captions=3) is None
 
 
@@ -78,7 +83,11 @@ def test_captions_label_only_the_one_person_of_an_image() -> None:
 def test_table_decides_before_captions() -> None:
     images = [image(person(5), person(6)), image(person(7)), image(person(8))]
     found = label_persons(images, {5: "female", 7: "baby", 99: "male"}, "persons.csv")
-    assert found == {5: ("female", "table persons.csv"), 7: ("baby", "table persons.csv"), 8: ("male", "captions: man x2")}
+    assert found == {
+        5: ("female", "table persons.csv"),
+        7: ("baby", "table persons.csv"),
+        8: ("male", "captions: man x2"),
+    }
 
 
 def test_read_person_labels(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ NAMES = ("dog", "cat", "cow", "bird", "bus", "car", "airplane", "horse")
 PLENTY = tuple(c for name in (*NAMES, "male") for split in ("train", "test") for c in clips(name, 40, split=split))
 
 
-def plan(setting: str, *candidates: object, clips: tuple[UsableClip, ...] = PLENTY, **options: object) -> tuple[Sample, ...]:
+def plan(
+    setting: str, *candidates: object, clips: tuple[UsableClip, ...] = PLENTY, **options: object
+) -> tuple[Sample, ...]:
     settings = replace(Settings(split=setting), test_fraction=0.0, **options)  # type: ignore[arg-type]
     return make_plan(Material(tuple(candidates), clips), settings).samples[setting]  # type: ignore[arg-type]
 
@@ -48,7 +50,12 @@ def test_min_area_is_a_share_of_the_image() -> None:
 
 
 def test_ms_leaves_out_images_with_a_repeated_category() -> None:
-    images = [candidate(1, ["dog", "cat"]), candidate(2, ["dog", "cat", "cat"]), candidate(3, ["dog"], crowds=1), candidate(4, ["dog"], unlabelled=[7, 8])]
+    images = [
+        candidate(1, ["dog", "cat"]),
+        candidate(2, ["dog", "cat", "cat"]),
+        candidate(3, ["dog"], crowds=1),
+        candidate(4, ["dog"], unlabelled=[7, 8]),
+    ]
     assert [(s.picture.id, heard(s)) for s in plan("ms", *images)] == [(1, ["cat", "dog"])]
 
 
@@ -77,7 +84,9 @@ def test_msmi_has_a_category_twice_with_a_clip_of_its_own_each() -> None:
 def test_msmi_holds_the_samples_of_ms_unchanged() -> None:
     images = [candidate(n, ["dog", "cat", "cow"] if n % 2 else ["dog", "dog"]) for n in range(1, 9)]
     everything = make_plan(Material(tuple(images), PLENTY), Settings(split="all", test_fraction=0.0)).samples
-    shared = [replace(s, setting="ms", id=s.id.replace("msmi", "ms")) for s in everything["msmi"] if not s.multi_instance]
+    shared = [
+        replace(s, setting="ms", id=s.id.replace("msmi", "ms")) for s in everything["msmi"] if not s.multi_instance
+    ]
     assert shared == list(everything["ms"]) and len(shared) == 4
     assert all("VPO-MS/" in s.mask_file for s in shared)
 
@@ -97,7 +106,9 @@ def test_a_clip_is_used_once_and_then_the_object_is_silent_or_the_image_left_out
     few = (*clips("dog", 1), *clips("cat", 40))
     samples = plan("ms", candidate(1, ["dog", "cat"]), candidate(2, ["dog", "cat"]), candidate(3, ["dog"]), clips=few)
     assert sorted(map(heard, samples)) == [["cat"], ["cat", "dog"]]
-    assert {s.instance.category for sample in samples for s in sample.sources} | {i.category for sample in samples for i in sample.silent} == {"dog", "cat"}
+    assert {s.instance.category for sample in samples for s in sample.sources} | {
+        i.category for sample in samples for i in sample.silent
+    } == {"dog", "cat"}
 
 
 def test_a_quota_caps_a_category() -> None:
@@ -116,7 +127,9 @@ def test_sample_k_does_not_depend_on_how_many_are_asked_for(setting: str) -> Non
 def test_the_order_of_the_material_does_not_matter() -> None:
     images = tuple(candidate(n, [NAMES[n % 3], NAMES[n % 5]]) for n in range(1, 20))
     settings = Settings(split="all")
-    one, other = (make_plan(Material(i, c), settings).samples for i, c in ((images, PLENTY), (images[::-1], PLENTY[::-1])))
+    one, other = (
+        make_plan(Material(i, c), settings).samples for i, c in ((images, PLENTY), (images[::-1], PLENTY[::-1]))
+    )
     assert one == other
 
 
@@ -145,7 +158,9 @@ def test_rules_hold_for_any_material(images: list[list[str]], seed: int) -> None
 
 
 def test_what_is_missing_is_said() -> None:
-    material = Material((candidate(1, ["dog"], split="train"), candidate(2, ["dog"], split="val")), tuple(clips("dog", 3, split="test")))
+    material = Material(
+        (candidate(1, ["dog"], split="train"), candidate(2, ["dog"], split="val")), tuple(clips("dog", 3, split="test"))
+    )
     settings = Settings(split="ss")
     lines = shortages(make_plan(material, settings), material, settings)
     assert any(line.startswith("ss train: no samples") for line in lines)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vpo_builder.scan import without_twins
 from worlds import candidate
+
+from vpo_builder.scan import without_twins
 
 
 def test_of_two_images_with_the_same_bytes_the_first_is_used() -> None:

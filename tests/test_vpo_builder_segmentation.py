@@ -79,7 +79,11 @@ def test_bad_segmentations_have_their_reason(reason: str, segmentation: Any) -> 
 
 
 def test_no_bad_segmentation_ends_the_process(tmp_path: Path) -> None:
-    (tmp_path / "bad.json").write_text(json.dumps([segmentation if isinstance(segmentation, str) else json.dumps(segmentation) for _, segmentation in BAD]))
+    (tmp_path / "bad.json").write_text(
+        json.dumps(
+            [segmentation if isinstance(segmentation, str) else json.dumps(segmentation) for _, segmentation in BAD]
+        )
+    )
     program = """
 import json, sys
 from vpo_builder.segmentation import decode_segmentation
@@ -91,7 +95,12 @@ for raw in json.load(open(sys.argv[1])):
             pass
 print("alive")
 """
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "bad.json")], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "bad.json")],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 
@@ -116,7 +125,9 @@ def written(counts: list[int]) -> str:
 
 def test_strings_are_read_by_their_definition() -> None:
     counts = [7, 3, 100, 60, 5, 1, 24]
-    found, expected = (decode_segmentation(raw({"size": [10, 20], "counts": form}), 10, 20) for form in (written(counts), counts))
+    found, expected = (
+        decode_segmentation(raw({"size": [10, 20], "counts": form}), 10, 20) for form in (written(counts), counts)
+    )
     assert found == expected
     for bad in ([60, -10, 150], [60, 50, 100, -60, 50], [100, 99], [100, 101], [-1, 201], [2**33, 200 - 2**33]):
         with pytest.raises(DataError, match="rle-garbage"):

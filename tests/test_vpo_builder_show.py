@@ -40,7 +40,10 @@ def test_a_pin_stands_where_its_source_is_heard(toy_dataset: Any) -> None:
 
 def test_pins_that_would_touch_are_put_below_each_other(toy_dataset: Any) -> None:
     folder, samples, _ = toy_dataset
-    close = replace(samples[0], sources=tuple(replace(source, position=0.5 + n / 1000) for n, source in enumerate(samples[0].sources)))
+    close = replace(
+        samples[0],
+        sources=tuple(replace(source, position=0.5 + n / 1000) for n, source in enumerate(samples[0].sources)),
+    )
     picture = draw_sample(folder, close)
     assert picture.height == draw_sample(folder, samples[0]).height + 24
     pins = np.array(picture.crop((EDGE + GAP + PICTURE_WIDTH, 540, picture.width, 620)))

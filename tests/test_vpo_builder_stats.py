@@ -39,7 +39,11 @@ def test_each_image_and_clip_licence_counts_once(stats: dict[str, Any]) -> None:
 
 
 def test_imbalance_is_a_ratio_of_the_categories_that_occur() -> None:
-    assert imbalance({"female": 1860, "zebra": 149, "cow": 0}) == {"ratio": 1860 / 149, "most": "female", "least": "zebra"}
+    assert imbalance({"female": 1860, "zebra": 149, "cow": 0}) == {
+        "ratio": 1860 / 149,
+        "most": "female",
+        "least": "zebra",
+    }
     assert imbalance({"cat": 2, "dog": 2}) == {"ratio": 1.0, "most": "cat", "least": "dog"}
     assert imbalance({"cat": 0}) is None
 
@@ -61,7 +65,9 @@ def test_a_source_at_the_right_edge_is_in_the_last_tenth(toy_dataset: Any) -> No
 def test_clip_reuse_and_scaled_mixtures_are_seen(toy_dataset: Any) -> None:
     _, samples, info = toy_dataset
     first = samples[0].sources[0]
-    again = replace(samples[0], mix_gain=0.5, sources=(first, replace(samples[0].sources[1], clip=replace(first.clip, gain=0.25))))
+    again = replace(
+        samples[0], mix_gain=0.5, sources=(first, replace(samples[0].sources[1], clip=replace(first.clip, gain=0.25)))
+    )
     counts = compute_stats([again], info)["settings"]["msmi"]
     assert counts["clip_uses"] == {"2": 1}
     assert counts["scaled_mixtures"] == 1
@@ -92,7 +98,11 @@ def test_stats_of_nothing_are_zeros(toy_dataset: Any) -> None:
 def test_figure_has_a_bar_for_each_category_and_split_and_the_sum_beside_it(stats: dict[str, Any]) -> None:
     svg = ElementTree.fromstring(distribution_svg(stats))
     space = "{http://www.w3.org/2000/svg}"
-    widths = [float(bar.get("width", 0)) for bar in svg.iter(f"{space}rect") if bar.get("class") == "train" and bar.get("rx") is None]
+    widths = [
+        float(bar.get("width", 0))
+        for bar in svg.iter(f"{space}rect")
+        if bar.get("class") == "train" and bar.get("rx") is None
+    ]
     assert sorted(widths) == [210.0, 210.0, 210.0]  # dog of ss, bird of ms, dog of msmi: each the most frequent
     words = [text.text for text in svg.iter(f"{space}text")]
     assert words.count("dog") == 3

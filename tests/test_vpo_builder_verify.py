@@ -24,7 +24,19 @@ Change = Callable[[Path, list[Sample]], object]
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("verify") / "good"
-    build(Settings(split="msmi", audio="render", out=str(out), world_images=12, world_clips=4, seconds=4.0, gallery=0, workers=1), Progress())
+    build(
+        Settings(
+            split="msmi",
+            audio="render",
+            out=str(out),
+            world_images=12,
+            world_clips=4,
+            seconds=4.0,
+            gallery=0,
+            workers=1,
+        ),
+        Progress(),
+    )
     return out
 
 
@@ -64,7 +76,10 @@ def edit_csv(folder: Path, column: str, value: str) -> None:
     [
         (lambda folder, s: (folder / s[0].image_file).unlink(), {"missing-file"}),
         (lambda folder, s: (folder / "README.md").write_text("mine"), {"wrong-checksum"}),
-        (lambda folder, s: (folder / "dataset.json").write_text((folder / "dataset.json").read_text() + " "), {"wrong-checksum"}),
+        (
+            lambda folder, s: (folder / "dataset.json").write_text((folder / "dataset.json").read_text() + " "),
+            {"wrong-checksum"},
+        ),
         (lambda folder, s: (folder / "checksums.sha256").unlink(), {"no-checksums"}),
         (lambda folder, s: add_value(folder, s, 1), {"wrong-checksum", "mask-values", "mask-person", "mask-differs"}),
         (lambda folder, s: add_value(folder, s, 200), {"wrong-checksum", "mask-values", "mask-differs"}),
@@ -73,7 +88,9 @@ def edit_csv(folder: Path, column: str, value: str) -> None:
         (lambda folder, s: edit_csv(folder, "img_Id", "12.0"), {"wrong-checksum", "bad-row"}),
         (lambda folder, s: edit_csv(folder, "vgg_file", "nowhere"), {"wrong-checksum", "missing-clip"}),
         (
-            lambda folder, s: write_wav(folder / AUDIO_FOLDER / f"{s[0].sources[0].clip.id}.wav", np.zeros((99, 2), np.int16)),
+            lambda folder, s: write_wav(
+                folder / AUDIO_FOLDER / f"{s[0].sources[0].clip.id}.wav", np.zeros((99, 2), np.int16)
+            ),
             {"wrong-checksum", "clip-form"},
         ),
     ],
@@ -102,7 +119,9 @@ def test_a_leak_across_splits_is_named(copy: tuple[Path, list[Sample]]) -> None:
     clip = samples[0].sources[0].clip
     leaked = replace(other, sources=(replace(other.sources[0], clip=clip), *other.sources[1:]))
     write_manifest(folder / MANIFEST, [leaked if s is other else s for s in samples])
-    assert [f.where for f in verify(folder) if f.reason == "leak"] == sorted(["clip file " + clip.sha256, "video " + clip.video_id])
+    assert [f.where for f in verify(folder) if f.reason == "leak"] == sorted(
+        ["clip file " + clip.sha256, "video " + clip.video_id]
+    )
 
 
 def test_overlap_with_a_list_of_ids_is_named(good: Path, tmp_path: Path) -> None:

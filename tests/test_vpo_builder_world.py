@@ -32,7 +32,11 @@ def folder_of(world: World) -> Path:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def read(paths: tuple[Path, ...], key: str) -> list[Any]:
@@ -45,7 +49,16 @@ def test_coco_files_have_cocos_fields_and_split_one_image_in_five(world: World) 
         assert set(content) == {"info", "licenses", "images", "annotations", "categories"}
         assert len(content["images"]) == len(list(images.iterdir())) == count
         for row in content["images"]:
-            assert set(row) == {"license", "file_name", "coco_url", "height", "width", "date_captured", "flickr_url", "id"}
+            assert set(row) == {
+                "license",
+                "file_name",
+                "coco_url",
+                "height",
+                "width",
+                "date_captured",
+                "flickr_url",
+                "id",
+            }
             assert row["file_name"] == f"{row['id']:012d}.jpg"
             assert f"/{images.name}/" in row["coco_url"]
             with Image.open(images / row["file_name"]) as image:
@@ -116,7 +129,9 @@ def test_clips_of_a_category_are_spread_over_labels_videos_and_splits() -> None:
 
 
 def test_some_videos_begin_with_a_dash_and_some_clips_are_flac_or_stereo() -> None:
-    rows = [clip_row(0, category, labels, number) for category, labels in vggsound_labels().items() for number in range(12)]
+    rows = [
+        clip_row(0, category, labels, number) for category, labels in vggsound_labels().items() for number in range(12)
+    ]
     assert all(row.video_id[0] in "-_" for row in rows if row.number == 5)
     assert {"-", "_"} <= {row.video_id[0] for row in rows}
     forms = [row.form for row in rows]

@@ -51,7 +51,12 @@ def test_every_category_is_in_ten_images_and_in_its_own_turn(seed: int) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_each_kind_of_person_is_the_only_one_in_enough_images(seed: int) -> None:
     casts = [choose_cast(seed, number) for number in range(240)]
-    single = Counter(name for cast in casts for name in cast.names if name in PERSONS and sum(other in PERSONS for other in cast.names) == 1)
+    single = Counter(
+        name
+        for cast in casts
+        for name in cast.names
+        if name in PERSONS and sum(other in PERSONS for other in cast.names) == 1
+    )
     assert all(single[name] >= 12 for name in PERSONS)
 
 
@@ -76,8 +81,14 @@ def test_captions_of_an_only_person_mostly_agree_sometimes_keep_quiet_or_contrad
 
 def test_captions_name_what_is_seen_and_how_many() -> None:
     assert all({"two", "dogs"} <= words and words & {"bus"} for words in caption_words(["dog", "bus", "dog"], 0))
-    assert all({"sheep", "three"} <= words and not words & {"man", "woman", "baby", "person"} for words in caption_words(["sheep"] * 3, 1))
-    assert all({"people"} & words or {"person"} & words or words & {"men", "guys"} for words in caption_words(["male", "male"], 2))
+    assert all(
+        {"sheep", "three"} <= words and not words & {"man", "woman", "baby", "person"}
+        for words in caption_words(["sheep"] * 3, 1)
+    )
+    assert all(
+        {"people"} & words or {"person"} & words or words & {"men", "guys"}
+        for words in caption_words(["male", "male"], 2)
+    )
 
 
 # Masks

@@ -18,7 +18,9 @@ CLIPS = 4
 def clips() -> dict[tuple[str, int], np.ndarray]:
     labels = vggsound_labels()
     return {
-        (category, number): synthesise(generator(0, "test", (category, number)), category, labels[category][number % len(labels[category])])
+        (category, number): synthesise(
+            generator(0, "test", (category, number)), category, labels[category][number % len(labels[category])]
+        )
         for category in labels
         for number in range(CLIPS)
     }
@@ -44,9 +46,13 @@ def test_every_category_has_a_voice() -> None:
 
 def test_sound_tells_the_category(clips: dict[tuple[str, int], np.ndarray]) -> None:
     features = {key: band_statistics(signal) for key, signal in clips.items()}
-    centroids = {category: np.mean([features[category, number] for number in range(0, CLIPS, 2)], axis=0) for category in VOICES}
+    centroids = {
+        category: np.mean([features[category, number] for number in range(0, CLIPS, 2)], axis=0) for category in VOICES
+    }
     rest = [(category, number) for category in VOICES for number in range(1, CLIPS, 2)]
-    right = [min(centroids, key=lambda name: float(((features[key] - centroids[name]) ** 2).sum())) == key[0] for key in rest]
+    right = [
+        min(centroids, key=lambda name: float(((features[key] - centroids[name]) ** 2).sum())) == key[0] for key in rest
+    ]
     assert np.mean(right) >= 0.9
 
 
@@ -56,7 +62,9 @@ def test_peak_and_length(clips: dict[tuple[str, int], np.ndarray]) -> None:
         assert 0.4 <= np.abs(signal).max() <= 0.9
 
 
-def test_every_clip_is_heard_in_its_middle_and_below_the_top_of_the_front_end(clips: dict[tuple[str, int], np.ndarray]) -> None:
+def test_every_clip_is_heard_in_its_middle_and_below_the_top_of_the_front_end(
+    clips: dict[tuple[str, int], np.ndarray],
+) -> None:
     frequencies = np.fft.rfftfreq(48_000, 1 / 16_000)
     for signal in clips.values():
         power = np.abs(np.fft.rfft(heard(signal))) ** 2

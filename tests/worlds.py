@@ -8,7 +8,9 @@ from evaluators.dataset import Clip, Instance, Picture
 from vpo_builder.material import Candidate, UsableClip
 
 
-def instance(annotation_id: int, category: str, *, area: int = 5000, side: int = 80, position: float = 0.25) -> Instance:
+def instance(
+    annotation_id: int, category: str, *, area: int = 5000, side: int = 80, position: float = 0.25
+) -> Instance:
     """An object in a 400 x 200 image; its mask is not looked at by the plan."""
     return Instance(annotation_id, category, "", area, (0, 0, side, side), position)
 

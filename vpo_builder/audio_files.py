@@ -38,7 +38,9 @@ FULL_SCALE = 32_766 / 32_768
 LARGEST = 2.0**31  # of 32 bits that were not scaled
 CLIPPED_SHARE = 0.01  # of the samples at full scale
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")  # never the name of a film
-LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}  # later ones always are
+LENIENT: dict[str, Any] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)  # later ones always are
 WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
@@ -61,7 +63,9 @@ def read_mono(path: Path | str, sample_rate: int = SAMPLE_RATE, longest_seconds:
     return _at_rate(_decode(Path(path), longest_seconds), sample_rate)
 
 
-def examine_clip(record: ClipRecord, clip_dir: Path | str, settings: Settings) -> tuple[UsableClip | None, Pcm | None, list[Rejection]]:
+def examine_clip(
+    record: ClipRecord, clip_dir: Path | str, settings: Settings
+) -> tuple[UsableClip | None, Pcm | None, list[Rejection]]:
     """Decode a clip once, bring it to ``settings.length`` samples, and judge the part that the loader hears.
 
     Returns the clip and its int16 samples at 16 kHz, or twice None; and the rejection, or warnings: ``below-target-rate``,
@@ -78,14 +82,20 @@ def examine_clip(record: ClipRecord, clip_dir: Path | str, settings: Settings) -
         remarks += _source_warnings(record, decoded)
         sound = _at_rate(decoded, SAMPLE_RATE)
         _check_length(sound, path, settings)
-        wave, overshoot = _below_full_scale(fit_length(sound, settings.length, "loop" if settings.short == "loop" else "pad"))
+        wave, overshoot = _below_full_scale(
+            fit_length(sound, settings.length, "loop" if settings.short == "loop" else "pad")
+        )
         if overshoot > 1:
-            remarks.append(_warning(record, "audio-overshoot", f"peak {overshoot:.3f} after resampling; scaled back to 1"))
+            remarks.append(
+                _warning(record, "audio-overshoot", f"peak {overshoot:.3f} after resampling; scaled back to 1")
+            )
         pcm = to_pcm16(wave)
         usable = _judged(record, path, pcm, settings, min(len(sound), settings.length) / SAMPLE_RATE)
         gain = _gain(usable, wave, settings)
         pcm = pcm if gain == 1 else to_pcm16(wave, gain)
-        usable = replace(usable, clip=replace(usable.clip, gain=gain, wav_sha256=hashlib.sha256(encode_wav(pcm)).hexdigest()))
+        usable = replace(
+            usable, clip=replace(usable.clip, gain=gain, wav_sha256=hashlib.sha256(encode_wav(pcm)).hexdigest())
+        )
     except DataError as error:
         if error.reason == "missing-package":  # no fault of the clip's
             raise
@@ -124,14 +134,30 @@ def read_wav16(path: Path | str) -> Pcm:
     head = content[: WAV_HEADER.size]
     channels, rate = struct.unpack_from("<HI", head, 22) if len(head) == WAV_HEADER.size else (0, 0)
     if channels not in (1, 2) or head != _wav_header(len(content) - len(head), channels, rate):
-        raise DataError("audio-unreadable", path, "is no wav as this program writes it (16-bit PCM, 44-byte header); build again")
+        raise DataError(
+            "audio-unreadable", path, "is no wav as this program writes it (16-bit PCM, 44-byte header); build again"
+        )
     pcm = np.frombuffer(content, "<i2", offset=len(head))
     return pcm if channels == 1 else pcm.reshape(-1, channels)
 
 
 def _wav_header(data_bytes: int, channels: int, sample_rate: int) -> bytes:
     frame = 2 * channels
-    return WAV_HEADER.pack(b"RIFF", 36 + data_bytes, b"WAVE", b"fmt ", 16, 1, channels, sample_rate, frame * sample_rate, frame, 16, b"data", data_bytes)
+    return WAV_HEADER.pack(
+        b"RIFF",
+        36 + data_bytes,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        channels,
+        sample_rate,
+        frame * sample_rate,
+        frame,
+        16,
+        b"data",
+        data_bytes,
+    )
 
 
 def _decode(path: Path, longest_seconds: float) -> _Decoded:
@@ -139,12 +165,22 @@ def _decode(path: Path, longest_seconds: float) -> _Decoded:
     try:
         with open(path, "rb") as stream:
             kind = _known_format(stream, path, size)
-            read = _sound_blocks(path, longest_seconds) if kind == "sound" else _film_blocks(stream, path, kind, longest_seconds)
+            read = (
+                _sound_blocks(path, longest_seconds)
+                if kind == "sound"
+                else _film_blocks(stream, path, kind, longest_seconds)
+            )
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked at below
                 blocks = list(read)
     except OSError as error:
-        raise DataError("audio-unreadable", path, f"can't be read ({error.strerror or error}); check its rights and the disk") from error
-    mono = blocks[0][1] if len(blocks) == 1 else np.concatenate([block for _, block in blocks] or [np.zeros(0, np.float32)])
+        raise DataError(
+            "audio-unreadable", path, f"can't be read ({error.strerror or error}); check its rights and the disk"
+        ) from error
+    mono = (
+        blocks[0][1]
+        if len(blocks) == 1
+        else np.concatenate([block for _, block in blocks] or [np.zeros(0, np.float32)])
+    )
     if not len(mono):
         raise DataError("audio-empty", path, "holds no sound; replace it")
     peak = max(float(mono.max()), -float(mono.min()))
@@ -161,7 +197,9 @@ def _known_format(stream: BinaryIO, path: Path, size: int) -> str:
     kind = sound_format(stream.read(16)) or ("sound" if named_sound else "")
     if not kind or (named_sound and kind not in ("wav", "sound")):
         found = f"its content is {kind}" if kind else "its first bytes are of no known format"
-        raise DataError("audio-unreadable", path, f"{found}, its name ends in {path.suffix!r}; give it its true name or replace it")
+        raise DataError(
+            "audio-unreadable", path, f"{found}, its name ends in {path.suffix!r}; give it its true name or replace it"
+        )
     lacking = missing_bytes(stream, kind, size)
     if lacking:
         raise DataError("audio-truncated", path, f"has {size} bytes, its header promises {lacking} more; get it again")
@@ -182,7 +220,9 @@ def _regular_size(path: Path) -> int:
 
 def _check_rate(rate: int, path: Path) -> None:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise DataError("rate-out-of-range", path, f"has {rate} samples per second, expected 4000 to 384000; convert it")
+        raise DataError(
+            "rate-out-of-range", path, f"has {rate} samples per second, expected 4000 to 384000; convert it"
+        )
 
 
 def _sound_blocks(path: Path, longest_seconds: float) -> Iterator[tuple[int, Wave]]:
@@ -193,7 +233,9 @@ def _sound_blocks(path: Path, longest_seconds: float) -> Iterator[tuple[int, Wav
             _check_rate(rate, path)
             expected = min(sound.frames, int(longest_seconds * rate))
             while done < expected:
-                frames = sound.read(min(expected - done, BLOCK_VALUES // sound.channels), dtype="float32", always_2d=True)
+                frames = sound.read(
+                    min(expected - done, BLOCK_VALUES // sound.channels), dtype="float32", always_2d=True
+                )
                 if not len(frames):
                     break
                 done += len(frames)
@@ -201,7 +243,9 @@ def _sound_blocks(path: Path, longest_seconds: float) -> Iterator[tuple[int, Wav
             if done < expected and sound.format == "FLAC":
                 raise DataError("audio-truncated", path, f"ends after {done} of {expected} frames; get it again")
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-        raise DataError("audio-unreadable", path, f"libsndfile can't read it ({getattr(error, 'error_string', error)}); replace it") from error
+        raise DataError(
+            "audio-unreadable", path, f"libsndfile can't read it ({getattr(error, 'error_string', error)}); replace it"
+        ) from error
 
 
 def _film_blocks(stream: BinaryIO, path: Path, kind: str, longest_seconds: float) -> Iterator[tuple[int, Wave]]:
@@ -216,7 +260,11 @@ def _film_blocks(stream: BinaryIO, path: Path, kind: str, longest_seconds: float
                 rate = rate or frame.sample_rate
                 _check_rate(rate, path)
                 if frame.sample_rate != rate:
-                    raise DataError("audio-unreadable", path, f"changes from {rate} to {frame.sample_rate} samples per second; convert it")
+                    raise DataError(
+                        "audio-unreadable",
+                        path,
+                        f"changes from {rate} to {frame.sample_rate} samples per second; convert it",
+                    )
                 yield rate, _downmixed(_frames(frame))
                 done += frame.samples
                 if done >= longest_seconds * rate:
@@ -224,7 +272,9 @@ def _film_blocks(stream: BinaryIO, path: Path, kind: str, longest_seconds: float
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError("audio-unreadable", path, f"FFmpeg can't read it ({getattr(error, 'strerror', None) or error}); replace it") from error
+        raise DataError(
+            "audio-unreadable", path, f"FFmpeg can't read it ({getattr(error, 'strerror', None) or error}); replace it"
+        ) from error
 
 
 def _frames(frame: Any) -> Wave:
@@ -259,7 +309,9 @@ def _at_rate(decoded: _Decoded, sample_rate: int) -> Wave:
 def _source_warnings(record: ClipRecord, decoded: _Decoded) -> Iterator[Rejection]:
     mono, rate = decoded.mono, decoded.sample_rate
     if rate < SAMPLE_RATE:
-        yield _warning(record, "below-target-rate", f"has {rate} samples per second; what lies above {rate // 2} Hz is missing")
+        yield _warning(
+            record, "below-target-rate", f"has {rate} samples per second; what lies above {rate // 2} Hz is missing"
+        )
     if decoded.peak >= FULL_SCALE:
         clipped = np.count_nonzero(np.abs(mono) >= FULL_SCALE) / len(mono)
         if clipped > CLIPPED_SHARE:
@@ -274,9 +326,15 @@ def _warning(record: ClipRecord, reason: str, message: str) -> Rejection:
 
 
 def _check_length(sound: Wave, path: Path, settings: Settings) -> None:
-    least = max(settings.min_seconds, min(settings.heard_seconds, settings.seconds) if settings.short == "reject" else 0.0)
+    least = max(
+        settings.min_seconds, min(settings.heard_seconds, settings.seconds) if settings.short == "reject" else 0.0
+    )
     if not len(sound) or len(sound) < round(least * SAMPLE_RATE):
-        raise DataError("audio-too-short", path, f"lasts {len(sound) / SAMPLE_RATE:.3f} s, expected {least:g} s; see --min-seconds and --short")
+        raise DataError(
+            "audio-too-short",
+            path,
+            f"lasts {len(sound) / SAMPLE_RATE:.3f} s, expected {least:g} s; see --min-seconds and --short",
+        )
 
 
 def _below_full_scale(wave: Wave) -> tuple[Wave, float]:
@@ -290,8 +348,12 @@ def _judged(record: ClipRecord, path: Path, pcm: Pcm, settings: Settings, second
     heard = pcm[settings.heard].astype(np.float32) * np.float32(2**-15)
     peak = float(np.abs(heard).max())
     if peak < 10 ** (settings.silence / 20):
-        raise DataError("audio-silent", path, f"stays below {settings.silence:g} dBFS in the part that is heard; see --silence")
-    clip = Clip(record.id, record.video_id, record.start_seconds, record.label, record.file, sha256_file(path), record.licence)
+        raise DataError(
+            "audio-silent", path, f"stays below {settings.silence:g} dBFS in the part that is heard; see --silence"
+        )
+    clip = Clip(
+        record.id, record.video_id, record.start_seconds, record.label, record.file, sha256_file(path), record.licence
+    )
     return UsableClip(
         clip=clip,
         category=record.category,

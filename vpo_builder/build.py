@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -64,8 +64,13 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         progress.line(f"complete {folder}: nothing to do")
         return read_info(folder)
     if settings.layout == "vpo" and "VPO-MSMI" in str(folder.resolve()):
-        progress.line(f"note     the official loader rewrites VPO-MSMI anywhere in a path: move {folder} elsewhere before you use it")
-    with Journal(folder, name, settings.content(), settings.shard) as journal, Engine(settings.workers, settings.engine) as engine:
+        progress.line(
+            f"note     the official loader rewrites VPO-MSMI anywhere in a path: move {folder} elsewhere before you use it"
+        )
+    with (
+        Journal(folder, name, settings.content(), settings.shard) as journal,
+        Engine(settings.workers, settings.engine) as engine,
+    ):
         labels = read_labels(settings.labels, settings.more_labels)
         sources = find_sources(settings, engine, progress)
         written = _planned(sources, settings, labels, journal, engine, progress)
@@ -78,10 +83,14 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         return _complete(written, settings, name, labels, journal, progress)
 
 
-def _complete(written: Written, settings: Settings, name: str, labels: LabelTable, journal: Journal, progress: Progress) -> DatasetInfo:
+def _complete(
+    written: Written, settings: Settings, name: str, labels: LabelTable, journal: Journal, progress: Progress
+) -> DatasetInfo:
     """Turn rendered samples into a dataset."""
     files = {path.name: sha256_file(path) for path in table_paths(settings)}
-    outcome = Outcome(settings, name, labels.categories, written.base, written.variants, written.rejections, written.shortages, files)
+    outcome = Outcome(
+        settings, name, labels.categories, written.base, written.variants, written.rejections, written.shortages, files
+    )
     receipts: dict[str, dict[str, Any]] = {variant: {} for variant in written.folders()}
     for key, receipt in journal.done("sample").items():
         variant, _, mask_file = key.partition(":")
@@ -92,7 +101,9 @@ def _complete(written: Written, settings: Settings, name: str, labels: LabelTabl
     return info
 
 
-def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Written | None:
+def _planned(
+    sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress
+) -> Written | None:
     """The plan: read back where an earlier run wrote it, else made from a scan of all sources; None while shards still scan."""
     path = journal.folder / PLAN
     if path.exists():
@@ -104,14 +115,20 @@ def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: 
     if settings.strict and any(not rejection.warning for rejection in material.rejections):
         write_text(journal.folder / "rejected.jsonl", rejection_lines(material.rejections, warning=False))
         raise rejected_error(material.rejections)
-    test_images, test_clips = (read_id_list(Path(p)) if p else None for p in (settings.test_images, settings.test_clips))
+    test_images, test_clips = (
+        read_id_list(Path(p)) if p else None for p in (settings.test_images, settings.test_clips)
+    )
     plan = make_plan(material, settings, test_images=test_images, test_clips=test_clips)
     written = _write_down(plan, material, settings)
     for line in plan_lines(written.base, written.shortages):
         progress.line(line)
     if not any(written.base.values()):
         journal.discard()
-        raise DataError("nothing-to-build", settings.out, "no image and clip of one category can be paired; see the lines above, and --min-area, --clip-uses")
+        raise DataError(
+            "nothing-to-build",
+            settings.out,
+            "no image and clip of one category can be paired; see the lines above, and --min-area, --clip-uses",
+        )
     _check_space(written, settings)
     _make_clips(written, settings, journal.folder / CLIPS)
     write_text(path, msgspec.json.encode(written).decode(), durable=True)
@@ -120,7 +137,10 @@ def _planned(sources: Sources, settings: Settings, labels: LabelTable, journal: 
 
 def _write_down(plan: Plan, material: Material, settings: Settings) -> Written:
     variants = {
-        name: {setting: make_variant(name, rows, material.clips, plan.video_splits, settings.seed) for setting, rows in plan.samples.items()}
+        name: {
+            setting: make_variant(name, rows, material.clips, plan.video_splits, settings.seed)
+            for setting, rows in plan.samples.items()
+        }
         for name in wanted(settings)
     }
     return Written(dict(plan.samples), variants, material.rejections, tuple(shortages(plan, material, settings)))
@@ -132,7 +152,10 @@ def _make_clips(written: Written, settings: Settings, folder: Path) -> None:
         write_wav(folder / f"{made_clip('silence').id}.wav", np.zeros(settings.length, np.int16))
     if "noise" in written.variants:
         for number in range(NOISES):
-            write_wav(folder / f"{made_clip('noise', number).id}.wav", noise(settings.length, generator(settings.seed, "noise", number)))
+            write_wav(
+                folder / f"{made_clip('noise', number).id}.wav",
+                noise(settings.length, generator(settings.seed, "noise", number)),
+            )
 
 
 def _jobs(written: Written, part: int, parts: int) -> Iterator[tuple[str, Sample]]:
@@ -147,13 +170,25 @@ def _jobs(written: Written, part: int, parts: int) -> Iterator[tuple[str, Sample
 
 
 def _render(
-    written: Written, sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress
+    written: Written,
+    sources: Sources,
+    settings: Settings,
+    labels: LabelTable,
+    journal: Journal,
+    engine: Engine,
+    progress: Progress,
 ) -> None:
     done = journal.done("sample")
-    todo = [(variant, sample) for variant, sample in _jobs(written, *settings.part) if f"{variant}:{sample.mask_file}" not in done]
+    todo = [
+        (variant, sample)
+        for variant, sample in _jobs(written, *settings.part)
+        if f"{variant}:{sample.mask_file}" not in done
+    ]
     values = {c.name: c.mask_id if settings.layout == "vpo" else c.index for c in labels.categories}
     roots = tuple(root.resolve() for root in sources.coco_images)
-    studio = Studio(journal.folder, journal.folder / CLIPS, roots, settings.images, settings.layout, values, settings.field_of_view)
+    studio = Studio(
+        journal.folder, journal.folder / CLIPS, roots, settings.images, settings.layout, values, settings.field_of_view
+    )
     with progress.stage("render", len(todo)) as advance:
         for outcome in engine.run(partial(_render_job, studio=studio), todo):
             variant, sample = outcome.item
@@ -171,7 +206,13 @@ def _check_space(written: Written, settings: Settings) -> None:
     """Raise ``DataError`` ``disk-full`` where the rendered sound can't fit. Images are linked where that is possible."""
     stereo = 4 * settings.length
     samples = [sample for rows in written.folders().values() for group in rows.values() for sample in group]
-    needed = MARGIN_BYTES + sum(stereo * (bool(sample.mixture_file) + len(sample.stem_files)) + 20_000 for sample in samples)
+    needed = MARGIN_BYTES + sum(
+        stereo * (bool(sample.mixture_file) + len(sample.stem_files)) + 20_000 for sample in samples
+    )
     free = shutil.disk_usage(settings.out).free
     if needed > free:
-        raise DataError("disk-full", settings.out, f"needs about {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; make room or give another --out")
+        raise DataError(
+            "disk-full",
+            settings.out,
+            f"needs about {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; make room or give another --out",
+        )

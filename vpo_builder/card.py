@@ -15,7 +15,19 @@ from .stats import SPLITS, Stats
 CONFIG = "config.toml"
 FIGURE = "classes.svg"
 # settings that hold paths of the builder's machine: only the last part is told
-PATHS = ("coco_json", "coco_images", "captions", "person_labels", "clips", "clip_dir", "labels", "more_labels", "exclude", "test_images", "test_clips")
+PATHS = (
+    "coco_json",
+    "coco_images",
+    "captions",
+    "person_labels",
+    "clips",
+    "clip_dir",
+    "labels",
+    "more_labels",
+    "exclude",
+    "test_images",
+    "test_clips",
+)
 SETTING_RULES = {
     "ss": "one instance of one category sounds, and the image shows no other of that category",
     "ms": "one to five categories sound, none of them is seen twice",
@@ -46,7 +58,14 @@ def dataset_card(info: DatasetInfo, stats: Stats, config: Mapping[str, Any], rej
 def _header(info: DatasetInfo, stats: Stats) -> str:
     tags = ("audio-visual-segmentation", "sound-localization", "stereo", "vpo", *info.settings)
     size = next((name for limit, name in _SIZES if stats["samples"] < limit), "n>1M")
-    lines = ["---", "license: other", "license_name: mixed", f"pretty_name: {json.dumps(info.name)}", "task_categories:", "- image-segmentation"]
+    lines = [
+        "---",
+        "license: other",
+        "license_name: mixed",
+        f"pretty_name: {json.dumps(info.name)}",
+        "task_categories:",
+        "- image-segmentation",
+    ]
     lines += ["tags:", *(f"- {json.dumps(tag)}" for tag in tags), "size_categories:", f"- {size}", "---"]
     return "\n".join(lines)
 
@@ -80,18 +99,34 @@ def _counts(info: DatasetInfo, stats: Stats) -> str:
         ratio = counts["imbalance"]
         imbalance = f"{ratio['ratio']:.2f} ({ratio['most']} / {ratio['least']})" if ratio else ""
         numbers = [f"{counts['samples'].get(split, 0):,}" for split in splits]
-        rows.append([f"VPO-{setting.upper()}", *numbers, f"{sum(counts['sources'].values()):,}", f"{sum(counts['silent'].values()):,}", imbalance])
-    rules = "\n".join(f"* **{setting.upper()}**: {SETTING_RULES[setting]}." for setting in info.settings if setting in SETTING_RULES)
+        rows.append(
+            [
+                f"VPO-{setting.upper()}",
+                *numbers,
+                f"{sum(counts['sources'].values()):,}",
+                f"{sum(counts['silent'].values()):,}",
+                imbalance,
+            ]
+        )
+    rules = "\n".join(
+        f"* **{setting.upper()}**: {SETTING_RULES[setting]}." for setting in info.settings if setting in SETTING_RULES
+    )
     return _table(["setting", *splits, "sources", "silent objects", "imbalance"], rows) + "\n\n" + rules
 
 
 def _built(info: DatasetInfo, config: Mapping[str, Any], rejected: Mapping[str, int]) -> str:
-    rows = [[f"`{name}`", f"`{_shown(name, value)}`"] for name, value in sorted(config.items()) if value not in (None, [], ())]
+    rows = [
+        [f"`{name}`", f"`{_shown(name, value)}`"]
+        for name, value in sorted(config.items())
+        if value not in (None, [], ())
+    ]
     text = f"Seed {info.seed}, layout `{info.layout}`, {info.audio} audio. {_sources(config)} All settings that decide the result:\n\n"
     text += _table(["setting", "value"], rows)
     if rejected:
         text += f"\n\n{sum(rejected.values()):,} items were left out (`rejected.jsonl` names each):\n\n"
-        text += _table(["reason", "items"], [[f"`{reason}`", f"{count:,}"] for reason, count in sorted(rejected.items())])
+        text += _table(
+            ["reason", "items"], [[f"`{reason}`", f"{count:,}"] for reason, count in sorted(rejected.items())]
+        )
     return text
 
 
@@ -109,10 +144,15 @@ def _shown(name: str, value: Any) -> str:
 
 
 def _loading(info: DatasetInfo) -> str:
-    blocks = [_CODE_MANIFEST.format(sound=_CODE_MIXTURE if info.audio == "render" or info.layout == "avss" else _CODE_CLIPS)]
+    blocks = [
+        _CODE_MANIFEST.format(sound=_CODE_MIXTURE if info.audio == "render" or info.layout == "avss" else _CODE_CLIPS)
+    ]
     if info.layout != "vpo":
         return "Sample by sample, run in this folder:\n\n" + blocks[0]
-    tables = "\n".join(f'table = pd.read_csv("{vpo.csv_file(setting)}")\nprint(table.groupby(["split", "cateName"]).size())' for setting in info.settings)
+    tables = "\n".join(
+        f'table = pd.read_csv("{vpo.csv_file(setting)}")\nprint(table.groupby(["split", "cateName"]).size())'
+        for setting in info.settings
+    )
     return (
         "The layout is that of the official loaders: make this folder their `audio_visual` (the `root_dataset_dir` of CAVP's configuration). "
         "Rows of VPO-MSMI with `multi_instance` 0 have their image and mask under `VPO/VPO-MS`, as the loader expects. "
@@ -167,13 +207,23 @@ def _limits(info: DatasetInfo) -> str:
 def _licences(stats: Stats, config: Mapping[str, Any]) -> str:
     lines = []
     if config.get("coco_json"):
-        lines += ["* COCO annotations: CC BY 4.0.", "* Images: each has its own licence, given by its author on Flickr; the manifest has it for every image."]
+        lines += [
+            "* COCO annotations: CC BY 4.0.",
+            "* Images: each has its own licence, given by its author on Flickr; the manifest has it for every image.",
+        ]
     if config.get("clips"):
-        lines.append("* Clips of VGGSound: the dataset is CC BY 4.0, and the videos stay with their owners. Clips of other collections: as stated below.")
+        lines.append(
+            "* Clips of VGGSound: the dataset is CC BY 4.0, and the videos stay with their owners. Clips of other collections: as stated below."
+        )
     if not lines:
-        lines.append("* All images and sounds are made by the sample world of avskit; nothing in them is anyone else's.")
+        lines.append(
+            "* All images and sounds are made by the sample world of avskit; nothing in them is anyone else's."
+        )
     tables = [
-        _table([kind, "count"], [[name, f"{count:,}"] for name, count in sorted(stats[key].items(), key=lambda row: (-row[1], row[0]))])
+        _table(
+            [kind, "count"],
+            [[name, f"{count:,}"] for name, count in sorted(stats[key].items(), key=lambda row: (-row[1], row[0]))],
+        )
         for kind, key in (("licence of images", "image_licences"), ("licence of clips", "clip_licences"))
         if stats[key]
     ]
@@ -181,7 +231,11 @@ def _licences(stats: Stats, config: Mapping[str, Any]) -> str:
 
 
 def _again(info: DatasetInfo, config: Mapping[str, Any]) -> str:
-    sources = "" if not (config.get("coco_json") or config.get("clips")) else " and the same source files, at the places that it names"
+    sources = (
+        ""
+        if not (config.get("coco_json") or config.get("clips"))
+        else " and the same source files, at the places that it names"
+    )
     return (
         f"With avskit {_cell(info.version)}, this folder's `{CONFIG}`{sources}:\n\n"
         f"```sh\nvpo build --config {CONFIG} --out again\nvpo verify again\n```\n\n"

@@ -43,7 +43,13 @@ def _told(command: Command) -> Command:
             _fail(error)
         except OSError as error:
             reason, remedy = ("disk-full", "make room") if is_full(error) else ("system", "mend that")
-            _fail(DataError(reason, error.filename or kwargs.get("out") or "system", f"{error.strerror or error}; {remedy} and give the same command again"))
+            _fail(
+                DataError(
+                    reason,
+                    error.filename or kwargs.get("out") or "system",
+                    f"{error.strerror or error}; {remedy} and give the same command again",
+                )
+            )
         except KeyboardInterrupt:
             click.echo("vpo: stopped; the same command goes on from here", err=True)
             sys.exit(130)
@@ -62,7 +68,9 @@ def _setting_options(command: Command) -> Command:
         else:
             parts = {"type": click.Choice(choices) if choices else kind(field), "multiple": repeatable(field)}
         shown = field.default if field.default not in (None, (), False) else None
-        help_text = field.metadata["help"] + (f"  [default: {shown}]" if shown is not None and shown is not True else "")
+        help_text = field.metadata["help"] + (
+            f"  [default: {shown}]" if shown is not None and shown is not True else ""
+        )
         command = click.option(name, field.name, default=None, help=help_text, **parts)(command)
     return command
 
@@ -82,7 +90,12 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--config", "config_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file of settings; flags win over it.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="TOML file of settings; flags win over it.",
+)
 @_setting_options
 @_told
 def build(config_file: Path | None, **flags: Any) -> None:
@@ -102,7 +115,9 @@ def build(config_file: Path | None, **flags: Any) -> None:
 
 @main.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write, where the shards have folders of their own.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to write, where the shards have folders of their own."
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes; as many as cores by default.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @_told
@@ -121,9 +136,23 @@ def merge(folders: tuple[Path, ...], out: Path | None, workers: int | None, quie
 
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--mode", type=click.Choice(["exact", "lsb"]), default="exact", show_default=True, help="exact: checksums; lsb: same pixels, sound within one step of 16 bits.")
-@click.option("--reference", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another build of the same plan to compare with.")
-@click.option("--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="List of video or image ids that must not occur, such as AVSBench's metadata.csv.")
+@click.option(
+    "--mode",
+    type=click.Choice(["exact", "lsb"]),
+    default="exact",
+    show_default=True,
+    help="exact: checksums; lsb: same pixels, sound within one step of 16 bits.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Another build of the same plan to compare with.",
+)
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="List of video or image ids that must not occur, such as AVSBench's metadata.csv.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Findings as JSON lines.")
 @_told
 def verify(folder: Path, mode: str, reference: Path | None, against: Path | None, as_json: bool) -> None:
@@ -143,7 +172,9 @@ def verify(folder: Path, mode: str, reference: Path | None, against: Path | None
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="Write the class distribution here, as SVG.")
+@click.option(
+    "--figure", type=click.Path(dir_okay=False, path_type=Path), help="Write the class distribution here, as SVG."
+)
 @_told
 def stats(folder: Path, as_json: bool, figure: Path | None) -> None:
     """Count samples, sources, categories, licences."""
@@ -163,7 +194,9 @@ def stats(folder: Path, as_json: bool, figure: Path | None) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("sample", required=False)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="PNG to write; <sample id>.png by default.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="PNG to write; <sample id>.png by default."
+)
 @_told
 def show(folder: Path, sample: str | None, out: Path | None) -> None:
     """Draw one SAMPLE (an id; the first by default) as a PNG: image, masks, positions, waveforms."""

@@ -23,7 +23,16 @@ ALIASES = {
     "split": ("split", "set"),
     "licence": ("licence", "license"),
 }
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val", "validation": "val", "valid": "val", "": ""}
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "val",
+    "validation": "val",
+    "valid": "val",
+    "": "",
+}
 EXPECTED = (
     "expected id,start,label,split (VGGSound), <id>_<start>.mp4,label (its test.csv), id,start,end,labels (AudioSet), "
     "or a header with label and one of file, id; rename the columns"
@@ -123,7 +132,13 @@ def _fields(lines: Sequence[str]) -> Iterator[tuple[int, list[str] | str]]:
             bare = re.sub(r'"[^"]*"', "", line)
             delimiter = max(",;\t", key=bare.count)
         try:
-            yield number, [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))]
+            yield (
+                number,
+                [
+                    field.strip()
+                    for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
+                ],
+            )
         except csv.Error as error:
             yield number, f"not csv ({error})"
 
@@ -134,7 +149,9 @@ Parse = Callable[[int, Sequence[str]], ClipRow]
 def _headed(header: Sequence[str], path: Path) -> Parse | None:
     """The parser of a table whose first line names its columns; None where it doesn't."""
     names = [name.lower() for name in header]
-    columns = {key: names.index(alias) for key, aliases in ALIASES.items() for alias in reversed(aliases) if alias in names}
+    columns = {
+        key: names.index(alias) for key, aliases in ALIASES.items() for alias in reversed(aliases) if alias in names
+    }
     if not columns:
         return None
     if not columns.keys() & {"label", "labels"} or not columns.keys() & {"file", "id"}:
@@ -185,7 +202,15 @@ def _listed(line: int, fields: Sequence[str], *, split: str) -> ClipRow:
     return _row(line, [fields[1]], None, name[0], str(name[1]), split)
 
 
-def _row(line: int, labels: Sequence[str], file: str | None, video: str | None, start: str, split: str = "", licence: str = "") -> ClipRow:
+def _row(
+    line: int,
+    labels: Sequence[str],
+    file: str | None,
+    video: str | None,
+    start: str,
+    split: str = "",
+    licence: str = "",
+) -> ClipRow:
     labels = tuple(label.strip() for label in labels if label.strip())
     if not labels:
         raise _BadRow("no label")
@@ -209,5 +234,7 @@ def _is_number(text: str) -> bool:
 def _with_known_splits(rows: Sequence[ClipRow], path: Path) -> list[ClipRow]:
     unknown = sorted({row.official_split for row in rows if row.official_split.lower() not in SPLITS})
     if unknown:
-        raise DataError("unknown-split", path, f"found split {', '.join(unknown)[:120]}; expected train, val or test; rename it")
+        raise DataError(
+            "unknown-split", path, f"found split {', '.join(unknown)[:120]}; expected train, val or test; rename it"
+        )
     return [replace(row, official_split=SPLITS[row.official_split.lower()]) for row in rows]

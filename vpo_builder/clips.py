@@ -46,8 +46,12 @@ class _Folder:
     """The media files below a folder, as relative paths with ``/``, found in one walk."""
 
     paths: dict[str, str] = field(default_factory=dict)  # normalised path -> path as on disk
-    stems: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # name without suffix -> paths
-    spans: defaultdict[tuple[str, int], list[str]] = field(default_factory=lambda: defaultdict(list))  # <id>_<start ms>_... -> paths
+    stems: defaultdict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # name without suffix -> paths
+    spans: defaultdict[tuple[str, int], list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # <id>_<start ms>_... -> paths
     odd: set[str] = field(default_factory=set)  # names without suffix of folders, pipes and the like
 
 
@@ -67,10 +71,17 @@ def find_clips(
     records = _one_category_each(by_file, rejections)
     records = _without_copies(records, clip_dir, rejections)
     records = _without_leaks(records, rejections)
-    found, listed = Counter(record.category for record in records), Counter(name for item in wanted for name in item.categories)
+    found, listed = (
+        Counter(record.category for record in records),
+        Counter(name for item in wanted for name in item.categories),
+    )
     located = sum(map(len, by_file.values()))
     coverage = Coverage(
-        len(rows), len(rows) - len(wanted), len(wanted) - located, located - len(by_file), {name: (found[name], listed[name]) for name in sorted(listed)}
+        len(rows),
+        len(rows) - len(wanted),
+        len(wanted) - located,
+        located - len(by_file),
+        {name: (found[name], listed[name]) for name in sorted(listed)},
     )
     return _with_ids(records), rejections, coverage
 
@@ -80,7 +91,9 @@ def read_id_list(path: Path | str) -> frozenset[str]:
 
     Raises ``DataError`` ``table-unreadable``.
     """
-    first_fields = (re.split(r"[,;\t]", line)[0].strip().strip('"') for line in read_lines(path) if not line.startswith("#"))
+    first_fields = (
+        re.split(r"[,;\t]", line)[0].strip().strip('"') for line in read_lines(path) if not line.startswith("#")
+    )
     names = [stem(re.sub(r"\.(jpe?g|png)$", "", name, flags=re.IGNORECASE)) for name in first_fields if name]
     heads = {*ALIASES["id"], *ALIASES["file"]}
     return frozenset(names[1:] if names and names[0].lower() in heads else names)
@@ -101,7 +114,9 @@ def _files_of(wanted: Sequence[_Listed], clip_dir: Path, rejections: list[Reject
             file = _resolve(item, folder, clip_dir, single=rows_of_video[item.row.video_id] == 1)
             by_file.setdefault(file, []).append(item)
         except DataError as error:
-            rejections.append(Rejection("clip", error.where, error.reason, f"{error.message} (line {item.row.line} of the table)"))
+            rejections.append(
+                Rejection("clip", error.where, error.reason, f"{error.message} (line {item.row.line} of the table)")
+            )
     return by_file
 
 
@@ -171,12 +186,16 @@ def _resolve(item: _Listed, folder: _Folder, clip_dir: Path, *, single: bool) ->
         tail = exact.rsplit("/", 1)[0] + "/" + key
         files = [file for file in files if f"/{_plain(_without_suffix(file))}".endswith(f"/{tail}")]
     if not files and row.video_id and not row.file:
-        files = folder.spans.get((row.video_id, round(row.start_seconds * 1000)), []) or (folder.stems.get(_plain(row.video_id), []) if single else [])
+        files = folder.spans.get((row.video_id, round(row.start_seconds * 1000)), []) or (
+            folder.stems.get(_plain(row.video_id), []) if single else []
+        )
     if files:
         return min(files, key=lambda file: (item.label not in file.split("/"), _rank(file), file))
     if key in folder.odd:
         raise DataError("not-a-file", name, "is a folder, a pipe or the like; put the clip itself there")
-    raise DataError("clip-missing", name, "listed, and no file of that name is in the clip folder; get the clip or drop the row")
+    raise DataError(
+        "clip-missing", name, "listed, and no file of that name is in the clip folder; get the clip or drop the row"
+    )
 
 
 def _without_suffix(file: str) -> str:
@@ -194,12 +213,16 @@ def _one_category_each(by_file: dict[str, list[_Listed]], rejections: list[Rejec
         row = items[0].row
         categories = sorted(frozenset[str]().union(*(item.categories for item in items)))
         if len(categories) > 1:
-            message = f"is listed as {' and '.join(categories)} (line {items[-1].row.line} of the table); keep one label"
+            message = (
+                f"is listed as {' and '.join(categories)} (line {items[-1].row.line} of the table); keep one label"
+            )
             rejections.append(Rejection("clip", file, "ambiguous-label", message))
             continue
         split = max((item.row.official_split for item in items), key=SPLIT_ORDER.index)
         video = row.video_id or (stem(file) if stems[stem(file)] == 1 else _without_suffix(file))
-        records.append(ClipRecord("", video, row.start_seconds, items[0].label, categories[0], file, split, row.licence))
+        records.append(
+            ClipRecord("", video, row.start_seconds, items[0].label, categories[0], file, split, row.licence)
+        )
     return records
 
 
@@ -213,10 +236,18 @@ def _without_copies(records: Sequence[ClipRecord], clip_dir: Path, rejections: l
         if len({record.category for record in copies}) > 1:
             dropped.update(group)
             names = ", ".join(f"{record.file} ({record.category})" for record in copies)
-            rejections += [Rejection("clip", r.file, "ambiguous-label", f"same bytes under several labels: {names}; keep one") for r in copies]
+            rejections += [
+                Rejection("clip", r.file, "ambiguous-label", f"same bytes under several labels: {names}; keep one")
+                for r in copies
+            ]
             continue
         dropped.update(record.file for record in copies[1:])
-        rejections += [Rejection("clip", r.file, "duplicate-clip", f"has the same bytes as {first.file}, which is used; remove one") for r in copies[1:]]
+        rejections += [
+            Rejection(
+                "clip", r.file, "duplicate-clip", f"has the same bytes as {first.file}, which is used; remove one"
+            )
+            for r in copies[1:]
+        ]
     return [record for record in records if record.file not in dropped]
 
 

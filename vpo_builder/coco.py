@@ -88,7 +88,9 @@ class CocoIndex:
     counts: Mapping[str, int]
 
 
-def read_coco(json_paths: Sequence[Path], image_roots: Sequence[Path], caption_paths: Sequence[Path], labels: LabelTable) -> CocoIndex:
+def read_coco(
+    json_paths: Sequence[Path], image_roots: Sequence[Path], caption_paths: Sequence[Path], labels: LabelTable
+) -> CocoIndex:
     """Index instances files; ``image_roots`` holds one folder for each, or one for all.
 
     Kept are the images that show at least one category of ``labels``, with the annotations of those categories.
@@ -97,7 +99,11 @@ def read_coco(json_paths: Sequence[Path], image_roots: Sequence[Path], caption_p
     ``no-known-category``, and those of :func:`.json_files.read_json`.
     """
     if len(image_roots) not in (1, len(json_paths)):
-        raise DataError("image-folders", "image folders", f"{len(image_roots)} for {len(json_paths)} json files; give one for all, or one for each")
+        raise DataError(
+            "image-folders",
+            "image folders",
+            f"{len(image_roots)} for {len(json_paths)} json files; give one for all, or one for each",
+        )
     with _uncollected():
         return _read_coco(json_paths, image_roots, caption_paths, labels)
 
@@ -114,7 +120,9 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _read_coco(json_paths: Sequence[Path], image_roots: Sequence[Path], caption_paths: Sequence[Path], labels: LabelTable) -> CocoIndex:
+def _read_coco(
+    json_paths: Sequence[Path], image_roots: Sequence[Path], caption_paths: Sequence[Path], labels: LabelTable
+) -> CocoIndex:
     gathered = _Gathered(labels)
     for number, path in enumerate(json_paths):
         root = image_roots[number if len(image_roots) > 1 else 0]
@@ -125,7 +133,9 @@ def _read_coco(json_paths: Sequence[Path], image_roots: Sequence[Path], caption_
         raise DataError("no-known-category", ", ".join(map(str, json_paths)) or "no json file", message)
     captions = _read_captions(caption_paths, gathered.images.keys())
     records = [_record(seen, gathered, captions) for _, seen in sorted(gathered.images.items())]
-    return CocoIndex(tuple(_usable(records, image_roots, gathered.rejections)), tuple(gathered.rejections), dict(gathered.counts))
+    return CocoIndex(
+        tuple(_usable(records, image_roots, gathered.rejections)), tuple(gathered.rejections), dict(gathered.counts)
+    )
 
 
 class _Seen(msgspec.Struct):
@@ -170,7 +180,9 @@ def _gather(path: Path, root: int, gathered: _Gathered) -> None:
 
 def _key_counts(content: _Instances) -> dict[str, int]:
     images, annotations = len(content.images), len(content.annotations)
-    counts = {'id"': 3 * annotations + images + len(content.categories) + len(content.licenses)}  # image_id and category_id too
+    counts = {
+        'id"': 3 * annotations + images + len(content.categories) + len(content.licenses)
+    }  # image_id and category_id too
     if annotations < MANY:  # in a large file each look takes long
         counts |= {f'"{key}"': images for key in ("file_name", "width", "height")}
         counts['"segmentation"'] = sum(row.segmentation is not msgspec.UNSET for row in content.annotations)
@@ -183,7 +195,9 @@ def _check_ids(ids: Sequence[Hashable], name: str, path: Path) -> None:
         repeated = next(value for value, times in Counter(ids).items() if times > 1)
         first = ids.index(repeated)
         second = ids.index(repeated, first + 1)
-        raise DataError("duplicate-id", path, f"$.{name}[{first}] and $.{name}[{second}] both have id {repeated}; give each its own")
+        raise DataError(
+            "duplicate-id", path, f"$.{name}[{first}] and $.{name}[{second}] both have id {repeated}; give each its own"
+        )
 
 
 def _check_categories(categories: list[_Category], path: Path) -> None:
@@ -192,7 +206,9 @@ def _check_categories(categories: list[_Category], path: Path) -> None:
         for kind, value in (("id", category.id), ("name", same_name(category.name))):
             other = ids.setdefault(value, number)
             if other != number:
-                message = f"$.categories[{other}] and $.categories[{number}] have one {kind}, {value!r}; give each its own"
+                message = (
+                    f"$.categories[{other}] and $.categories[{number}] have one {kind}, {value!r}; give each its own"
+                )
                 raise DataError("duplicate-category", path, message)
 
 
@@ -203,31 +219,47 @@ def _category(name: str, labels: LabelTable) -> str:
 
 
 def _gather_annotations(
-    rows: list[_Annotation], categories: Mapping[int, str], of_image: Mapping[int, list[Annotation]], path: Path, gathered: _Gathered
+    rows: list[_Annotation],
+    categories: Mapping[int, str],
+    of_image: Mapping[int, list[Annotation]],
+    path: Path,
+    gathered: _Gathered,
 ) -> None:
     """Keep the annotations of known categories, each with its image."""
     if not {row.category_id for row in rows} <= categories.keys():
         gathered.counts.update(f"category id {row.category_id}" for row in rows if row.category_id not in categories)
     rows[:] = [row for row in rows if categories.get(row.category_id)]
-    earlier = {annotation.id: image for image, annotations in gathered.annotations.items() for annotation in annotations}
+    earlier = {
+        annotation.id: image for image, annotations in gathered.annotations.items() for annotation in annotations
+    }
     rows.reverse()
     while rows:  # one by one, so that the memory of the file's records is used again
         row = rows.pop()
-        annotation = Annotation(row.id, categories[row.category_id], bool(row.iscrowd), bytes(row.segmentation) if row.segmentation else b"")
+        annotation = Annotation(
+            row.id, categories[row.category_id], bool(row.iscrowd), bytes(row.segmentation) if row.segmentation else b""
+        )
         annotations = of_image.get(row.image_id)
         if annotations is None:
             message = f"belongs to image {row.image_id}, which {path} doesn't hold"
-            gathered.rejections.append(Rejection("annotation", f"image {row.image_id} annotation {row.id}", "unknown-image", message))
+            gathered.rejections.append(
+                Rejection("annotation", f"image {row.image_id} annotation {row.id}", "unknown-image", message)
+            )
         elif row.id in earlier:
             _check_repeated(annotation, row.image_id, earlier[row.id], path, gathered)
         else:
             annotations.append(annotation)
 
 
-def _check_repeated(annotation: Annotation, image_id: int, earlier_image_id: int, path: Path, gathered: _Gathered) -> None:
+def _check_repeated(
+    annotation: Annotation, image_id: int, earlier_image_id: int, path: Path, gathered: _Gathered
+) -> None:
     if annotation not in gathered.annotations[image_id]:
         where = f"{gathered.images[earlier_image_id].path}, image {earlier_image_id}"
-        raise DataError("duplicate-id", path, f"annotation {annotation.id} of image {image_id} is another one than in {where}; give each its own id")
+        raise DataError(
+            "duplicate-id",
+            path,
+            f"annotation {annotation.id} of image {image_id} is another one than in {where}; give each its own id",
+        )
     gathered.counts["repeated annotations"] += 1
 
 
@@ -237,7 +269,11 @@ def _gather_image(seen: _Seen, gathered: _Gathered) -> None:
         return
     here, there = (f"{image.file_name}, {image.width} x {image.height}" for image in (seen.image, first.image))
     if here != there:
-        raise DataError("duplicate-id", seen.path, f"image {seen.image.id} is {here}; in {first.path} it is {there}; keep one of them")
+        raise DataError(
+            "duplicate-id",
+            seen.path,
+            f"image {seen.image.id} is {here}; in {first.path} it is {there}; keep one of them",
+        )
     gathered.counts["repeated images"] += 1
 
 
@@ -273,9 +309,15 @@ def _usable(records: list[ImageRecord], roots: Sequence[Path], rejections: list[
             if not _OWN_NAME.fullmatch(record.file):  # 100,000 of these need no closer look
                 inside(roots[record.root], record.file)
             if record.width <= 0 or record.height <= 0:
-                raise DataError("bad-size", record.file, f"the json gives {record.width} x {record.height} pixels; correct it")
+                raise DataError(
+                    "bad-size", record.file, f"the json gives {record.width} x {record.height} pixels; correct it"
+                )
             if files[record.root, record.file] > 1:
-                raise DataError("duplicate-file", record.file, f"image {record.id} shares its file with another image id; merge the records")
+                raise DataError(
+                    "duplicate-file",
+                    record.file,
+                    f"image {record.id} shares its file with another image id; merge the records",
+                )
             usable.append(record)
         except DataError as error:
             item = ascii(record.file[:80])[1:-1] if error.reason == "unsafe-path" else record.file

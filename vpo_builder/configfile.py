@@ -24,7 +24,9 @@ def read_config(path: Path) -> dict[str, Any]:
         with open(path, "rb") as stream:
             return tomllib.load(stream)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError("bad-config", path, f"can't be read as TOML ({error}); see config.toml of a built dataset for the form") from error
+        raise DataError(
+            "bad-config", path, f"can't be read as TOML ({error}); see config.toml of a built dataset for the form"
+        ) from error
 
 
 def make_settings(values: Mapping[str, Any], where: object = "settings") -> Settings:

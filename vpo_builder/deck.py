@@ -12,7 +12,9 @@ from .material import UsableClip
 class Deck:
     """Deals clips by category and split: labels in turn, each label's clips in seeded order, none before all were dealt."""
 
-    def __init__(self, clips: Iterable[UsableClip], splits: Mapping[str, str], uses: int, seed: int, purpose: str) -> None:
+    def __init__(
+        self, clips: Iterable[UsableClip], splits: Mapping[str, str], uses: int, seed: int, purpose: str
+    ) -> None:
         self._uses = uses
         self._dealt: Counter[str] = Counter()
         self._piles: dict[tuple[str, str], deque[UsableClip]] = {}

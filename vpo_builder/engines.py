@@ -46,7 +46,11 @@ class Outcome(Generic[Item, Result]):
 def finished(outcome: Outcome[Item, Result]) -> Result:
     """The result of an item that has to have one. Raises ``DataError`` ``worker-lost``."""
     if isinstance(outcome.result, Lost):
-        raise DataError("worker-lost", outcome.item, "killed its worker process each time; is there enough memory? run again to go on")
+        raise DataError(
+            "worker-lost",
+            outcome.item,
+            "killed its worker process each time; is there enough memory? run again to go on",
+        )
     return outcome.result
 
 
@@ -64,7 +68,9 @@ class Engine:
             _keep_memory()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._close()
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Outcome[Item, Result]]:
@@ -154,7 +160,9 @@ def _chunks(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int]]:
     return ((items[start : start + CHUNK], 0) for start in range(0, len(items), CHUNK))
 
 
-def _after_death(running: Running[Result, Item], waiting: deque[tuple[Sequence[Item], int]]) -> Iterator[Outcome[Item, Result]]:
+def _after_death(
+    running: Running[Result, Item], waiting: deque[tuple[Sequence[Item], int]]
+) -> Iterator[Outcome[Item, Result]]:
     """Hand out what had finished, and queue the rest item by item, each with its number of deaths."""
     blamed = len(running) == 1
     for future, (part, deaths) in running.items():
@@ -171,12 +179,22 @@ def _outcomes(items: Sequence[Item], results: list[Result]) -> Iterator[Outcome[
         yield Outcome(item, result)
 
 
-def _ray(function: Callable[[Item], Result], items: Sequence[Item], workers: int | None) -> Iterator[Outcome[Item, Result]]:
+def _ray(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int | None
+) -> Iterator[Outcome[Item, Result]]:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise DataError("missing-package", "--engine ray", "Ray is not installed; run: pip install 'avskit[ray]'") from error
-    ray.init(num_cpus=workers, ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        raise DataError(
+            "missing-package", "--engine ray", "Ray is not installed; run: pip install 'avskit[ray]'"
+        ) from error
+    ray.init(
+        num_cpus=workers,
+        ignore_reinit_error=True,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
     remote = ray.remote(max_retries=ATTEMPTS)(_chunk)
     shared = ray.put(function)
     waiting = deque(_chunks(items))

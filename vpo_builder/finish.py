@@ -15,7 +15,16 @@ import tomli_w
 
 from evaluators import vpo
 from evaluators.categories import CategoryTable
-from evaluators.dataset import CHECKSUMS, DATASET, MANIFEST, DatasetInfo, Sample, encode_info, write_info, write_manifest
+from evaluators.dataset import (
+    CHECKSUMS,
+    DATASET,
+    MANIFEST,
+    DatasetInfo,
+    Sample,
+    encode_info,
+    write_info,
+    write_manifest,
+)
 from evaluators.files import link_or_copy, sha256_file, write_text
 
 from .card import dataset_card
@@ -44,17 +53,24 @@ class Outcome:
 
 def settled(samples: Samples, receipts: Mapping[str, Any]) -> dict[str, tuple[Sample, ...]]:
     """Samples with what only rendering could know; ``receipts`` by mask file."""
-    return {setting: tuple(replace(s, mix_gain=receipts[s.mask_file]["mix_gain"]) for s in rows) for setting, rows in samples.items()}
+    return {
+        setting: tuple(replace(s, mix_gain=receipts[s.mask_file]["mix_gain"]) for s in rows)
+        for setting, rows in samples.items()
+    }
 
 
 def finish(folder: Path, clips: Path, outcome: Outcome, receipts: Mapping[str, Mapping[str, Any]]) -> DatasetInfo:
     """Complete the dataset in ``folder``; ``clips`` holds the decoded clips, ``receipts`` those of base ("") and variants."""
     for name, samples in outcome.variants.items():
-        _write_folder(folder / "variants" / name, clips, outcome, settled(samples, receipts[name]), receipts[name], name)
+        _write_folder(
+            folder / "variants" / name, clips, outcome, settled(samples, receipts[name]), receipts[name], name
+        )
     return _write_folder(folder, clips, outcome, settled(outcome.base, receipts[""]), receipts[""], "base")
 
 
-def _write_folder(folder: Path, clips: Path, outcome: Outcome, samples: Samples, receipts: Mapping[str, Any], variant: str) -> DatasetInfo:
+def _write_folder(
+    folder: Path, clips: Path, outcome: Outcome, samples: Samples, receipts: Mapping[str, Any], variant: str
+) -> DatasetInfo:
     everything = [sample for rows in samples.values() for sample in rows]
     hashes = {path: digest for sample in everything for path, digest in receipts[sample.mask_file]["files"].items()}
     if outcome.settings.layout == "vpo":
@@ -86,7 +102,9 @@ def _link_clips(folder: Path, clips: Path, samples: Iterable[Sample]) -> dict[st
 
 def _info(outcome: Outcome, samples: Samples, variant: str) -> DatasetInfo:
     settings = outcome.settings
-    counts: dict[str, Any] = {setting: dict(sorted(Counter(s.split for s in rows).items())) for setting, rows in samples.items()}
+    counts: dict[str, Any] = {
+        setting: dict(sorted(Counter(s.split for s in rows).items())) for setting, rows in samples.items()
+    }
     return DatasetInfo(
         name="VPO-" + "+".join(setting.upper() for setting in samples),
         version=version("avskit"),
@@ -125,7 +143,11 @@ def _reports(outcome: Outcome, info: DatasetInfo, stats: dict[str, Any]) -> dict
 
 def config(settings: Settings) -> dict[str, Any]:
     """The settings that decide the result, as the config file holds them (TOML has no null: what isn't set is left out)."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.content().items() if value is not None}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in settings.content().items()
+        if value is not None
+    }
 
 
 def rejection_lines(rejections: Iterable[Rejection], *, warning: bool) -> str:
@@ -137,4 +159,6 @@ def rejection_lines(rejections: Iterable[Rejection], *, warning: bool) -> str:
 def _write_checksums(folder: Path, hashes: dict[str, str], names: Iterable[str]) -> None:
     """``sha256sum -c`` reads it. The gallery can be written again from the rest and is left out."""
     everything = hashes | {name: sha256_file(folder / name) for name in names}
-    write_text(folder / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(everything.items())), durable=True)
+    write_text(
+        folder / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(everything.items())), durable=True
+    )

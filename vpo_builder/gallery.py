@@ -71,7 +71,12 @@ def _places(numbers: Iterable[int], group: Callable[[int], Hashable]) -> dict[in
 def _read_variants(folder: Path, info: DatasetInfo, ids: set[str]) -> dict[str, dict[str, Sample]]:
     """Samples of each variant by id, only those wanted."""
     return {
-        name: {sample.id: sample for sample in read_manifest(inside(folder, f"variants/{name}") / MANIFEST) if sample.id in ids} for name in info.variants
+        name: {
+            sample.id: sample
+            for sample in read_manifest(inside(folder, f"variants/{name}") / MANIFEST)
+            if sample.id in ids
+        }
+        for name in info.variants
     }
 
 
@@ -81,8 +86,18 @@ def _card(folder: Path, number: int, sample: Sample, variants: Mapping[str, Mapp
     with atomic_write(folder / "gallery" / overlay) as stream:
         draw_overlay(sample, mask, instances).save(stream, "PNG", compress_level=6)
     sounds = [_sound(folder, folder, number, sample)]
-    sounds += [_sound(folder, folder / "variants" / name, number, rows[sample.id]) for name, rows in variants.items() if sample.id in rows]
-    return Card(number, sample, overlay, tuple(_middle(instances, source.instance.index) for source in sample.sources), tuple(sounds))
+    sounds += [
+        _sound(folder, folder / "variants" / name, number, rows[sample.id])
+        for name, rows in variants.items()
+        if sample.id in rows
+    ]
+    return Card(
+        number,
+        sample,
+        overlay,
+        tuple(_middle(instances, source.instance.index) for source in sample.sources),
+        tuple(sounds),
+    )
 
 
 def _sound(base: Path, folder: Path, number: int, sample: Sample) -> Sound:

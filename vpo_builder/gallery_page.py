@@ -48,7 +48,12 @@ class Card:
 
 def page(info: DatasetInfo, cards: Sequence[Card], total: int) -> str:
     """The whole ``index.html``."""
-    facts = [f"{len(cards):,} of {total:,} samples", f"seed {info.seed}", f"{info.audio} audio", f"avskit {info.version}"]
+    facts = [
+        f"{len(cards):,} of {total:,} samples",
+        f"seed {info.seed}",
+        f"{info.audio} audio",
+        f"avskit {info.version}",
+    ]
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -100,7 +105,10 @@ def _filters(cards: Sequence[Card]) -> str:
     ]
     parts = []
     for name, first, counts, label in menus:
-        options = "".join(f'<option value="{_text(value)}">{_text(label(value))} ({count})</option>' for value, count in sorted(counts.items()))
+        options = "".join(
+            f'<option value="{_text(value)}">{_text(label(value))} ({count})</option>'
+            for value, count in sorted(counts.items())
+        )
         parts.append(f'<select id="{name}" aria-label="{first}"><option value="">{first}</option>{options}</select>')
     return f"""<form id="filters" autocomplete="off">
 <input id="search" type="search" placeholder="Find an id" aria-label="Find an id" spellcheck="false">
@@ -124,14 +132,20 @@ def _card(card: Card) -> str:
 data-split="{_text(sample.split)}" data-sources="{len(sample.sources)}" data-categories="{names}">
 <h2><span>{tags}</span> <code>{_text(sample.id)}</code></h2>
 <div class="frame"><div class="stage {size}">
-<img class="photo" src="../{quote(sample.image_file)}" alt="{alt}" loading="lazy" decoding="async" width="{int(picture.width)}" height="{int(picture.height)}">
+<img class="photo" src="../{quote(sample.image_file)}" alt="{alt}" loading="lazy" decoding="async" width="{
+        int(picture.width)
+    }" height="{int(picture.height)}">
 <img class="overlay" src="{card.overlay}" alt="" loading="lazy" decoding="async">
 {_badges(card)}
 </div></div>
 {"".join(_sound(sound, size, number) for number, sound in enumerate(card.sounds))}{_variant_buttons(card)}
 <ul class="sources">
-{"".join(_source(number, source.instance.category, source.clip.label, source.clip.id, source.clip.licence)
-         for number, source in enumerate(sample.sources))}</ul>
+{
+        "".join(
+            _source(number, source.instance.category, source.clip.label, source.clip.id, source.clip.licence)
+            for number, source in enumerate(sample.sources)
+        )
+    }</ul>
 {_silent(sample)}<p class="origin">{_origin(sample)}</p>
 </article>
 """
@@ -159,7 +173,10 @@ def _sound(sound: Sound, size: str, number: int) -> str:
     """Position line, player and waveforms of one sound; those of variants are hidden at first and drawn when asked for."""
     heights = np.rint(sound.envelope * (HALF - 1)).astype(int).tolist()
     if number == 0:
-        waves = "".join(f'<path class="{side}" d="{_wave(row, middle)}"/>' for side, row, middle in zip("lr", heights, (HALF, 3 * HALF), strict=True))
+        waves = "".join(
+            f'<path class="{side}" d="{_wave(row, middle)}"/>'
+            for side, row, middle in zip("lr", heights, (HALF, 3 * HALF), strict=True)
+        )
         coded = ""
     else:
         waves = '<path class="l"/><path class="r"/>'
@@ -192,7 +209,7 @@ def _rail(sample: Sample, size: str) -> str:
         lane = next((n for n, last in enumerate(lanes) if x - last > _PIN), len(lanes))
         lanes[lane : lane + 1] = [x]
         title = f"<title>{_text(source.instance.category)} at {source.position:.3f}</title>"
-        pins.append(f'<g>{title}{_mark(number, f"{x:.1f}%", str(12 + 20 * lane))}</g>')
+        pins.append(f"<g>{title}{_mark(number, f'{x:.1f}%', str(12 + 20 * lane))}</g>")
     height = 24 + 20 * max(0, len(lanes) - 1)
     ticks = "".join(f'<line x1="{x}%" x2="{x}%" y1="8" y2="16"/>' for x in (0, 25, 50, 75, 100))
     return (
@@ -211,7 +228,10 @@ def _variant_buttons(card: Card) -> str:
     if len(card.sounds) < 2:
         return ""
     names = [sound.sample.variant for sound in card.sounds]
-    buttons = "".join(f'<button type="button" value="{_text(name)}" aria-pressed="{str(not n).lower()}">{_text(name)}</button>' for n, name in enumerate(names))
+    buttons = "".join(
+        f'<button type="button" value="{_text(name)}" aria-pressed="{str(not n).lower()}">{_text(name)}</button>'
+        for n, name in enumerate(names)
+    )
     return f'<div class="variants" role="group" aria-label="Variants">{buttons}</div>'
 
 
@@ -230,7 +250,9 @@ def _silent(sample: Sample) -> str:
 
 def _names(instances: Sequence[Instance]) -> str:
     counts = Counter(instance.category for instance in instances)
-    return " ".join(f"<b>{_text(name)}{f' × {count}' if count > 1 else ''}</b>" for name, count in sorted(counts.items()))
+    return " ".join(
+        f"<b>{_text(name)}{f' × {count}' if count > 1 else ''}</b>" for name, count in sorted(counts.items())
+    )
 
 
 def _origin(sample: Sample) -> str:

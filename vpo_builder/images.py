@@ -54,7 +54,16 @@ def examine_image(
     except DataError as error:
         return None, (Rejection("image", record.file, error.reason, error.message),)
     picture = Picture(
-        record.id, record.file, record.root, photo.width, photo.height, photo.sha256, record.licence, record.url, record.page, photo.orientation
+        record.id,
+        record.file,
+        record.root,
+        photo.width,
+        photo.height,
+        photo.sha256,
+        record.licence,
+        record.url,
+        record.page,
+        photo.orientation,
     )
     scene = _Scene(labels, person_labels)
     for annotation in sorted(record.annotations, key=lambda annotation: annotation.id):
@@ -70,7 +79,10 @@ def strip_orientation(jpeg: bytes) -> bytes:
     if not jpeg.startswith(b"\xff\xd8"):
         return jpeg
     kept, place = [jpeg[:2]], 2
-    while jpeg[place : place + 1] == b"\xff" and jpeg[place + 1 : place + 2] not in (b"", b"\xda"):  # up to the start of scan
+    while jpeg[place : place + 1] == b"\xff" and jpeg[place + 1 : place + 2] not in (
+        b"",
+        b"\xda",
+    ):  # up to the start of scan
         if jpeg[place + 1] == 0xFF:  # fill byte
             place += 1
             continue
@@ -90,7 +102,9 @@ def _read_file(path: Path) -> bytes:
             raise DataError("image-too-large", path, f"{found.st_size} bytes, at most {MAX_BYTES} are read")
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError("image-missing", path, f"is not in {path.parent}; get it, or leave the image out of the json") from error
+        raise DataError(
+            "image-missing", path, f"is not in {path.parent}; get it, or leave the image out of the json"
+        ) from error
     except OSError as error:
         raise DataError("image-unreadable", path, f"can't be read ({error.strerror})") from error
     if not data:
@@ -115,7 +129,11 @@ def _read_photo(data: bytes, record: ImageRecord) -> _Photo:
         raise DataError("not-an-image", record.file, f"begins with {data[:16]!r}; JPEG and PNG are read") from error
     except Exception as error:  # decoders raise what they like on damaged bytes
         cut = "truncated" in str(error) or not data.rstrip(b"\0").endswith((b"\xff\xd9", b"IEND\xaeB`\x82"))
-        raise DataError("image-truncated" if cut else "image-corrupt", record.file, f"can't be decoded to its end ({error}); get it again") from error
+        raise DataError(
+            "image-truncated" if cut else "image-corrupt",
+            record.file,
+            f"can't be decoded to its end ({error}); get it again",
+        ) from error
 
 
 def _orientation(image: Image.Image) -> int:
@@ -131,11 +149,21 @@ def _check_size(image: Image.Image, record: ImageRecord, orientation: int) -> No
     if width * height > MAX_PIXELS:
         raise DataError("image-too-large", record.file, f"{width} x {height} pixels, at most {MAX_PIXELS} are read")
     if min(width, height) < MIN_SIDE:
-        raise DataError("too-small", record.file, f"{width} x {height} pixels, expected at least {MIN_SIDE} on each side")
+        raise DataError(
+            "too-small", record.file, f"{width} x {height} pixels, expected at least {MIN_SIDE} on each side"
+        )
     if (width, height) != (record.width, record.height):
         turned = (height, width) == (record.width, record.height) and orientation >= 5
-        hint = "the json has the size after its EXIF orientation, COCO's masks are for the pixels as stored" if turned else "its masks don't fit"
-        raise DataError("size-mismatch", record.file, f"{width} x {height} pixels, the json says {record.width} x {record.height}; {hint}")
+        hint = (
+            "the json has the size after its EXIF orientation, COCO's masks are for the pixels as stored"
+            if turned
+            else "its masks don't fit"
+        )
+        raise DataError(
+            "size-mismatch",
+            record.file,
+            f"{width} x {height} pixels, the json says {record.width} x {record.height}; {hint}",
+        )
 
 
 def _remarks(photo: _Photo, record: ImageRecord) -> list[Rejection]:
@@ -145,7 +173,12 @@ def _remarks(photo: _Photo, record: ImageRecord) -> list[Rejection]:
     if photo.mode == "CMYK":
         found.append(("image-cmyk", "is CMYK, which some readers don't turn into RGB; it is used"))
     if photo.orientation != 1:
-        found.append(("image-exif-rotated", f"has EXIF orientation {photo.orientation}; it is used as stored, its copy gets no EXIF data"))
+        found.append(
+            (
+                "image-exif-rotated",
+                f"has EXIF orientation {photo.orientation}; it is used as stored, its copy gets no EXIF data",
+            )
+        )
     return [Rejection("image", record.file, reason, message, warning=True) for reason, message in found]
 
 
@@ -186,11 +219,20 @@ class _Scene:
             self._block(annotation.category)
 
     def _keep(self, annotation_id: int, category: str, mask: Mask, evidence: str = "") -> None:
-        self.instances.append(Instance(annotation_id, category, mask.rle, mask.area, mask.bbox, mask.position, evidence=evidence))
+        self.instances.append(
+            Instance(annotation_id, category, mask.rle, mask.area, mask.bbox, mask.position, evidence=evidence)
+        )
 
     def _block(self, category: str) -> None:
         self.blocked.update(self.labels.persons if self.labels.is_person(category) else (category,))
 
     def candidate(self, picture: Picture, official_split: str) -> Candidate:
         """What was gathered."""
-        return Candidate(picture, official_split, tuple(self.instances), tuple(self.unlabelled), tuple(self.ignore), tuple(sorted(self.blocked)))
+        return Candidate(
+            picture,
+            official_split,
+            tuple(self.instances),
+            tuple(self.unlabelled),
+            tuple(self.ignore),
+            tuple(sorted(self.blocked)),
+        )

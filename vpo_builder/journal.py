@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -40,7 +40,9 @@ class Journal:
         self.folder, self.work = folder, folder / WORK
         existing = sorted(os.listdir(folder)) if folder.is_dir() else []
         if existing and WORK not in existing and DATASET not in existing:
-            raise DataError("not-empty", folder, f"holds {existing[0]!r} and no build of ours; give an empty or new folder")
+            raise DataError(
+                "not-empty", folder, f"holds {existing[0]!r} and no build of ours; give an empty or new folder"
+            )
         suffix = f"-{shard.replace('/', '-of-')}" if shard else ""
         self._file = self.work / f"journal{suffix}.jsonl"
         self._locks = ExitStack()
@@ -49,12 +51,14 @@ class Journal:
             self._lock(suffix)
             self._name(build, settings)
             self._own = self._resumed(leftovers=not shard)
-            self._stream = open(self._file, "ab")
+            self._stream = open(self._file, "ab")  # noqa: SIM115  (closed with the journal)
         except OSError as error:
             self._locks.close()
             if is_full(error):
                 raise
-            raise DataError("not-writable", folder, f"can't be written ({error.strerror}); give another folder") from error
+            raise DataError(
+                "not-writable", folder, f"can't be written ({error.strerror}); give another folder"
+            ) from error
         except BaseException:
             self._locks.close()
             raise
@@ -73,7 +77,11 @@ class Journal:
     def _name(self, build: str, settings: Mapping[str, Any]) -> None:
         path = self.folder / BUILD
         if path.exists() and json.loads(path.read_text(encoding="utf-8"))["build"] != build:
-            raise DataError("other-build", self.folder, "holds an unfinished build with other settings or sources; give the same ones or another folder")
+            raise DataError(
+                "other-build",
+                self.folder,
+                "holds an unfinished build with other settings or sources; give the same ones or another folder",
+            )
         write_text(path, json.dumps({"build": build, "settings": settings}) + "\n")
 
     def _resumed(self, *, leftovers: bool) -> Done:
@@ -86,7 +94,12 @@ class Journal:
 
     def reload(self) -> None:
         """Learn what other shards have finished."""
-        lines = (line for path in sorted(self.work.glob("journal*.jsonl")) if path != self._file for line in _whole_lines(path))
+        lines = (
+            line
+            for path in sorted(self.work.glob("journal*.jsonl"))
+            if path != self._file
+            for line in _whole_lines(path)
+        )
         self._others = _by_kind(lines)
 
     def done(self, kind: str) -> dict[str, Any]:
@@ -108,7 +121,9 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._locks:  # given back even where the last line can't be written
             self._stream.close()
 
@@ -141,7 +156,9 @@ def read_build(folder: Path) -> tuple[str, dict[str, Any]]:
         row = json.loads((folder / BUILD).read_text(encoding="utf-8"))
         return row["build"], row["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError("not-a-part", folder, "holds no unfinished build; give the folders that `vpo build --shard i/n` wrote") from error
+        raise DataError(
+            "not-a-part", folder, "holds no unfinished build; give the folders that `vpo build --shard i/n` wrote"
+        ) from error
 
 
 def completed(folder: Path, build: str) -> bool:
@@ -149,5 +166,9 @@ def completed(folder: Path, build: str) -> bool:
     if not (folder / DATASET).exists():
         return False
     if read_info(folder).config_sha256 != build:
-        raise DataError("other-build", folder, "holds a dataset built with other settings or sources; give the same ones or another folder")
+        raise DataError(
+            "other-build",
+            folder,
+            "holds a dataset built with other settings or sources; give the same ones or another folder",
+        )
     return True

@@ -37,7 +37,9 @@ def read_json(path: Path, kind: type[Content], key_counts: Callable[[Content], M
             _check_keys(buffer, path)
         return content
     except RecursionError as error:
-        raise DataError("json-too-deep", path, "lists or objects are nested too deep; this is no file of COCO's form") from error
+        raise DataError(
+            "json-too-deep", path, "lists or objects are nested too deep; this is no file of COCO's form"
+        ) from error
     except MemoryError as error:
         raise DataError("json-too-large", path, "does not fit into memory; split the file") from error
 
@@ -67,10 +69,14 @@ def _decode(buffer: Buffer, kind: type[Content], path: Path) -> tuple[Content, B
     except msgspec.ValidationError as error:
         raise DataError("json-type", path, f"{error}; not as COCO writes it") from error
     except UnicodeDecodeError as error:
-        raise DataError("json-malformed", path, f"a string is not UTF-8 ({error.reason}: {error.object[:40]!r}); get the file again") from error
+        raise DataError(
+            "json-malformed", path, f"a string is not UTF-8 ({error.reason}: {error.object[:40]!r}); get the file again"
+        ) from error
     except msgspec.DecodeError as error:
         if buffer.find(b"NaN") >= 0 or buffer.find(b"Infinity") >= 0:
-            corrected = _STRING_OR_NONFINITE.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", buffer)
+            corrected = _STRING_OR_NONFINITE.sub(
+                lambda found: found[0] if found[0].startswith(b'"') else b"null", buffer
+            )
             if corrected != buffer[:]:
                 return _decode(corrected, kind, path)
         place = f" (byte {len(buffer)})" if "truncated" in str(error) else ""
@@ -96,7 +102,11 @@ def _check_keys(buffer: Buffer, path: Path) -> None:
         if len(set(keys)) < len(keys):
             key = next(key for key in keys if keys.count(key) > 1)
             ids = [value for name, value in pairs if name == "id"]
-            raise DataError("duplicate-key", path, f"key {key!r} stands twice in one object{f' with id {ids[0]}' if ids else ''}; keep one")
+            raise DataError(
+                "duplicate-key",
+                path,
+                f"key {key!r} stands twice in one object{f' with id {ids[0]}' if ids else ''}; keep one",
+            )
 
     try:
         json.loads(buffer[:].decode("utf-8", "replace"), object_pairs_hook=check)

@@ -87,7 +87,11 @@ def read_rows(path: Path | str, columns: Sequence[str]) -> Iterator[tuple[int, d
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("table-unreadable", path, f"can't be read as UTF-8 text ({error}); give a csv file with the columns {','.join(columns)}") from error
+        raise DataError(
+            "table-unreadable",
+            path,
+            f"can't be read as UTF-8 text ({error}); give a csv file with the columns {','.join(columns)}",
+        ) from error
     return _rows(text, str(path), columns)
 
 
@@ -99,13 +103,17 @@ def _rows(text: str, where: str, columns: Sequence[str]) -> Iterator[tuple[int, 
         missing = [name for name in columns if name not in header]
         if missing:
             found = ",".join(header)[:80] or "nothing"
-            raise DataError("missing-column", where, f"no column {', '.join(missing)}; found {found}, expected {','.join(columns)}")
+            raise DataError(
+                "missing-column", where, f"no column {', '.join(missing)}; found {found}, expected {','.join(columns)}"
+            )
         for row in reader:
             if any(field.strip() for field in row):
                 row += [""] * (len(header) - len(row))
                 yield reader.line_num, {name: row[header.index(name)].strip() for name in columns}
     except csv.Error as error:
-        raise DataError("table-unreadable", f"{where}:{reader.line_num}", f"not a line of a csv file ({error}); check the quotes") from error
+        raise DataError(
+            "table-unreadable", f"{where}:{reader.line_num}", f"not a line of a csv file ({error}); check the quotes"
+        ) from error
 
 
 def _own_lines() -> Iterator[_Line]:
@@ -124,9 +132,15 @@ def _line(file: str, number: int, row: dict[str, str]) -> _Line:
         raise DataError("bad-label", where, f"{' and '.join(empty)} is empty; fill it in or remove the line")
     name, mask_id = row["category"], row["mask_id"]
     if not (mask_id.isascii() and mask_id.isdigit() and _PERSON_MASK_ID < int(mask_id) < VOID):
-        raise DataError("bad-label", where, f"mask_id is {mask_id!r}, expected 2 to 254 (0 is background, 1 stops the official loader, 255 is void)")
+        raise DataError(
+            "bad-label",
+            where,
+            f"mask_id is {mask_id!r}, expected 2 to 254 (0 is background, 1 stops the official loader, 255 is void)",
+        )
     if name == PERSON or "," in name or "/" in name or "\\" in name:
-        raise DataError("bad-label", where, f"category {name!r} can't be used; choose a name without , / \\ that is not {PERSON!r}")
+        raise DataError(
+            "bad-label", where, f"category {name!r} can't be used; choose a name without , / \\ that is not {PERSON!r}"
+        )
     inside("", name)
     return _Line(where, name, int(mask_id), row["coco_category"], row["label"])
 
@@ -141,13 +155,27 @@ def _categories(lines: list[_Line]) -> CategoryTable:
         mask_id, where = ids.setdefault(line.category, (line.mask_id, line.where))
         owner, owner_where = owners.setdefault(line.mask_id, (line.category, line.where))
         if mask_id != line.mask_id:
-            raise DataError("label-collision", line.where, f"{line.category} has mask_id {line.mask_id} here and {mask_id} in {where}; use one")
+            raise DataError(
+                "label-collision",
+                line.where,
+                f"{line.category} has mask_id {line.mask_id} here and {mask_id} in {where}; use one",
+            )
         if owner != line.category:
-            raise DataError("label-collision", line.where, f"mask_id {mask_id} is {line.category} here and {owner} in {owner_where}; use a free one")
+            raise DataError(
+                "label-collision",
+                line.where,
+                f"mask_id {mask_id} is {line.category} here and {owner} in {owner_where}; use a free one",
+            )
     new = [name for name in first if name not in official]
     if len(official) + len(new) >= VOID:
-        raise DataError("bad-label", lines[-1].where, f"{len(new)} new categories, at most {VOID - 1 - len(official)} fit into a mask; use fewer")
-    index = {category.name: category.index for category in official} | {name: len(official) + n for n, name in enumerate(new, 1)}
+        raise DataError(
+            "bad-label",
+            lines[-1].where,
+            f"{len(new)} new categories, at most {VOID - 1 - len(official)} fit into a mask; use fewer",
+        )
+    index = {category.name: category.index for category in official} | {
+        name: len(official) + n for n, name in enumerate(new, 1)
+    }
     return CategoryTable(Category(index[name], name, line.mask_id) for name, line in first.items())
 
 
@@ -156,7 +184,11 @@ def _by_label(lines: list[_Line]) -> dict[str, str]:
     for line in lines:
         known = first.setdefault(same_name(line.label), line)
         if known.category != line.category:
-            raise DataError("label-collision", line.where, f"label {line.label!r} is {line.category} here and {known.category} in {known.where}; keep one")
+            raise DataError(
+                "label-collision",
+                line.where,
+                f"label {line.label!r} is {line.category} here and {known.category} in {known.where}; keep one",
+            )
     return {name: line.category for name, line in first.items()}
 
 

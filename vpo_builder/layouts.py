@@ -37,7 +37,9 @@ def _vpo(sample: Sample, name: str, audio: str) -> Sample:
     )
     if audio == "reference":
         return sample
-    stems = tuple(f"{vpo.folder(home)}/stems/{name}/{source.instance.annotation_id:012d}.wav" for source in sample.sources)
+    stems = tuple(
+        f"{vpo.folder(home)}/stems/{name}/{source.instance.annotation_id:012d}.wav" for source in sample.sources
+    )
     return replace(sample, mixture_file=f"{vpo.folder(home)}/mixture/{name}.wav", stem_files=stems)
 
 
@@ -75,7 +77,16 @@ def _vpo_csv(samples: Iterable[Sample], categories: CategoryTable) -> str:
                 sample.picture.id, instance.annotation_id, instance.category, categories[instance.category].mask_id,
                 clip.id, source.position, sample.split, int(sample.multi_instance), clip.label,
             )  # fmt: skip
-            ours = (sample.id, clip.video_id, clip.start_seconds, clip.gain, sample.mix_gain, instance.area, instance.index, sample.truth)
+            ours = (
+                sample.id,
+                clip.video_id,
+                clip.start_seconds,
+                clip.gain,
+                sample.mix_gain,
+                instance.area,
+                instance.index,
+                sample.truth,
+            )
             writer.writerow((*official, *ours))
     return text.getvalue()
 

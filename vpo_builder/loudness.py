@@ -24,7 +24,9 @@ def lufs(mono: np.ndarray[Any, Any], sample_rate: int) -> float:
     try:
         meter = importlib.import_module("pyloudnorm").Meter(sample_rate)
     except ImportError as error:
-        raise DataError("missing-package", "--level lufs", 'needs pyloudnorm; install it: pip install "avskit[loudness]"') from error
+        raise DataError(
+            "missing-package", "--level lufs", 'needs pyloudnorm; install it: pip install "avskit[loudness]"'
+        ) from error
     return max(GATE, float(meter.integrated_loudness(mono.astype(np.float64))))
 
 

@@ -53,10 +53,19 @@ def excerpt(pcm: Pcm, crop: Crop) -> Pcm:
     return fit_length(pcm[crop.start :], crop.length, crop.short)
 
 
-def stem(pcm: Pcm, position: float, law: str, *, sample_rate: int, field_of_view_degrees: float, area_share: float) -> Wave:
+def stem(
+    pcm: Pcm, position: float, law: str, *, sample_rate: int, field_of_view_degrees: float, area_share: float
+) -> Wave:
     """What one source adds to the mixture: its excerpt, panned; float32 (2, samples), left then right, in steps of 16 bits."""
     steps = pcm.astype(np.float32)
-    return pan(steps, position, law, sample_rate=sample_rate, field_of_view_degrees=field_of_view_degrees, area_share=area_share)
+    return pan(
+        steps,
+        position,
+        law,
+        sample_rate=sample_rate,
+        field_of_view_degrees=field_of_view_degrees,
+        area_share=area_share,
+    )
 
 
 def mixture(stems: Sequence[Wave]) -> tuple[list[Pcm], Pcm, float]:

@@ -18,7 +18,16 @@ LabelMap = np.ndarray[Any, np.dtype[np.uint8]]
 BoolMap = np.ndarray[Any, np.dtype[np.bool_]]
 Points = np.ndarray[Any, np.dtype[np.float64]]
 
-SOURCE_COLOURS = ("#f2545b", "#18b7a6", "#f5a524", "#8b7cf6", "#3fa7ff", "#e86fc1", "#8fc93a", "#c08552")  # by place in Sample.sources, then again
+SOURCE_COLOURS = (
+    "#f2545b",
+    "#18b7a6",
+    "#f5a524",
+    "#8b7cf6",
+    "#3fa7ff",
+    "#e86fc1",
+    "#8fc93a",
+    "#c08552",
+)  # by place in Sample.sources, then again
 FINE = 2  # drawn this much larger than the mask: smooth edges
 LONGEST_SIDE = 800  # pixels of a mask; longer ones are reduced first
 FILL = 0.38  # opacity
@@ -43,7 +52,10 @@ def draw_overlay(sample: Sample, mask: LabelMap, instances: LabelMap) -> Image.I
     ignored regions (255 in ``mask``) are hatched; everything else is transparent.
     """
     mask, instances = _reduced(mask), _reduced(instances)
-    regions = [(instances == source.instance.index, number % len(SOURCE_COLOURS)) for number, source in enumerate(sample.sources)]
+    regions = [
+        (instances == source.instance.index, number % len(SOURCE_COLOURS))
+        for number, source in enumerate(sample.sources)
+    ]
     canvas = Image.fromarray(np.repeat(np.repeat(_fills(regions, mask == VOID), FINE, 0), FINE, 1))
     draw = ImageDraw.Draw(canvas)
     for outline in outlines(mask == VOID):

@@ -26,7 +26,9 @@ _NOUNS = {
 }
 _PRONOUNS = {"male": "he him his himself", "female": "she her hers herself"}
 _SEVERAL = "men women boys girls guys males females gentlemen ladies lads dudes babies infants toddlers newborns adults children kids"
-_NO_PERSON = "statue statues sculpture mannequin mannequins doll dolls poster painting drawing cartoon figurine figurines"
+_NO_PERSON = (
+    "statue statues sculpture mannequin mannequins doll dolls poster painting drawing cartoon figurine figurines"
+)
 _AFTER_BABY = "is in on at with and who that has being near next by under beside while looks lays lies sits"
 
 _KIND_OF_NOUN = {word: kind for kind, words in _NOUNS.items() for word in words.split()}
@@ -37,7 +39,10 @@ _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
 def label_persons(
-    images: Iterable[ImageRecord], table: Mapping[int, str] | None = None, table_name: str = "", min_captions: int = MIN_CAPTIONS
+    images: Iterable[ImageRecord],
+    table: Mapping[int, str] | None = None,
+    table_name: str = "",
+    min_captions: int = MIN_CAPTIONS,
 ) -> dict[int, tuple[str, str]]:
     """Category and evidence by annotation id, for the persons of ``images`` of whom one of them is known.
 
@@ -86,7 +91,9 @@ def kind_of_captions(captions: Sequence[str], min_captions: int = MIN_CAPTIONS) 
 
 def _tells_several(words: Sequence[str]) -> bool:
     """Whether a caption speaks of more than one person, or of a likeness of one."""
-    return not _DOUBTFUL.isdisjoint(words) or any(word == "couple" and following != "of" for word, following in zip(words, [*words[1:], ""], strict=False))
+    return not _DOUBTFUL.isdisjoint(words) or any(
+        word == "couple" and following != "of" for word, following in zip(words, [*words[1:], ""], strict=False)
+    )
 
 
 def _nouns(words: Sequence[str]) -> list[str]:
@@ -116,9 +123,15 @@ def read_person_labels(path: Path | str, categories: Collection[str] = KINDS) ->
         if not (text.isascii() and text.isdigit()):
             raise DataError("bad-person-label", where, f"ann_id is {text!r}, expected the number of an annotation")
         if label not in categories:
-            raise DataError("bad-person-label", where, f"label is {row['label']!r}, expected one of {', '.join(categories)}")
+            raise DataError(
+                "bad-person-label", where, f"label is {row['label']!r}, expected one of {', '.join(categories)}"
+            )
         annotation_id = int(text)
         if found.setdefault(annotation_id, label) != label:
-            raise DataError("bad-person-label", where, f"annotation {text} is {label} here and {found[annotation_id]} in line {lines[annotation_id]}; keep one")
+            raise DataError(
+                "bad-person-label",
+                where,
+                f"annotation {text} is {label} here and {found[annotation_id]} in line {lines[annotation_id]}; keep one",
+            )
         lines.setdefault(annotation_id, number)
     return found

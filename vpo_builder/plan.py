@@ -36,7 +36,11 @@ class Plan:
 
 
 def make_plan(
-    material: Material, settings: Settings, *, test_images: Collection[str] | None = None, test_clips: Collection[str] | None = None
+    material: Material,
+    settings: Settings,
+    *,
+    test_images: Collection[str] | None = None,
+    test_clips: Collection[str] | None = None,
 ) -> Plan:
     """Plan every setting that ``settings`` asks for. ``test_images`` and ``test_clips`` are official test lists."""
     images = image_splits(material.candidates, settings, test_images)
@@ -56,7 +60,11 @@ def fit(instance: Instance, candidate: Candidate, settings: Settings) -> bool:
     """Whether an instance may sound: large enough, and of a category that isn't blocked in its image."""
     _, _, width, height = instance.bbox
     share = instance.area / (candidate.picture.width * candidate.picture.height)
-    return share >= settings.min_area and min(width, height) >= settings.min_side and instance.category not in candidate.blocked
+    return (
+        share >= settings.min_area
+        and min(width, height) >= settings.min_side
+        and instance.category not in candidate.blocked
+    )
 
 
 def repeats(candidate: Candidate) -> bool:
@@ -74,7 +82,9 @@ def _by_priority(candidates: Iterable[Candidate], settings: Settings) -> list[Ca
 class _Planner:
     """Deals clips to instances, for one setting."""
 
-    def __init__(self, settings: Settings, clips: tuple[UsableClip, ...], images: Mapping[int, str], videos: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, clips: tuple[UsableClip, ...], images: Mapping[int, str], videos: Mapping[str, str]
+    ) -> None:
         self.settings, self.clips, self.images, self.videos = settings, clips, images, videos
         self.unmet: Counter[tuple[str, str, str]] = Counter()
         self.dealt: Counter[tuple[str, str, str]] = Counter()
@@ -84,7 +94,11 @@ class _Planner:
         deck = self._deck("ss")
         for candidate in candidates:
             counts = Counter(instance.category for instance in candidate.instances)
-            alone = {i.category: i for i in candidate.instances if counts[i.category] == 1 and fit(i, candidate, self.settings)}
+            alone = {
+                i.category: i
+                for i in candidate.instances
+                if counts[i.category] == 1 and fit(i, candidate, self.settings)
+            }
             for category in shuffled(alone, self.settings.seed, f"ss {candidate.picture.id}"):
                 sources = self._sources("ss", [[alone[category]]], candidate, deck)
                 if sources:
@@ -107,15 +121,27 @@ class _Planner:
         return Deck(self.clips, self.videos, self.settings.clip_uses, self.settings.seed, setting)
 
     def _singles(self, candidate: Candidate, rng: np.random.Generator, deck: Deck) -> list[list[Instance]]:
-        able = [i for i in candidate.instances if fit(i, candidate, self.settings) and self._supply("ms", i.category, candidate, deck)]
+        able = [
+            i
+            for i in candidate.instances
+            if fit(i, candidate, self.settings) and self._supply("ms", i.category, candidate, deck)
+        ]
         return [[instance] for instance in self._keep(_uncollided(able, rng, self.settings), rng, [])]
 
     def _pairs(self, candidate: Candidate, rng: np.random.Generator, deck: Deck) -> list[list[Instance]]:
-        able = [i for i in candidate.instances if fit(i, candidate, self.settings) and self._supply("msmi", i.category, candidate, deck)]
+        able = [
+            i
+            for i in candidate.instances
+            if fit(i, candidate, self.settings) and self._supply("msmi", i.category, candidate, deck)
+        ]
         able = _uncollided(able, rng, self.settings)
         counts = Counter(instance.category for instance in able)
         split = self.images[candidate.picture.id]
-        double = sorted(name for name, count in counts.items() if count > 1 and deck.left(name, split) > 1 and self._room("msmi", split, name) > 1)
+        double = sorted(
+            name
+            for name, count in counts.items()
+            if count > 1 and deck.left(name, split) > 1 and self._room("msmi", split, name) > 1
+        )
         if not double:
             return []
         category = double[rng.integers(len(double))]
@@ -129,7 +155,9 @@ class _Planner:
         kept = able
         if len(able) > 2:
             draws = rng.random(len(able))
-            kept = [i for i, draw in zip(able, draws, strict=True) if draw < self.settings.keep_probability or i in always]
+            kept = [
+                i for i, draw in zip(able, draws, strict=True) if draw < self.settings.keep_probability or i in always
+            ]
             kept = kept or [able[int(np.argmin(draws))]]
         while len(kept) > self.settings.max_sources:
             spare = [instance for instance in kept if instance not in always]
@@ -161,12 +189,16 @@ class _Planner:
                     return []
                 continue
             self.dealt[setting, split, category] += len(group)
-            sources += [Source(instance, usable.clip, instance.position) for instance, usable in zip(group, clips, strict=True)]
+            sources += [
+                Source(instance, usable.clip, instance.position) for instance, usable in zip(group, clips, strict=True)
+            ]
         return sources
 
     def _sample(self, setting: str, candidate: Candidate, sources: list[Source], twice: bool = False) -> Sample:
         heard = {source.instance.annotation_id for source in sources}
-        silent = sorted((i for i in candidate.instances if i.annotation_id not in heard), key=lambda i: (-i.area, i.annotation_id))
+        silent = sorted(
+            (i for i in candidate.instances if i.annotation_id not in heard), key=lambda i: (-i.area, i.annotation_id)
+        )
         numbered = iter(range(1, MAX_INDEX + 1))
         sources = [replace(s, instance=replace(s.instance, index=next(numbered))) for s in sources]
         sample = Sample(
@@ -208,8 +240,17 @@ def shortages(plan: Plan, material: Material, settings: Settings) -> list[str]:
             heard = sum(count for (_, s), count in clips.items() if s == split)
             if not present[split] and (split != "val" or settings.val_fraction):
                 lines.append(f"{setting} {split}: no samples ({images[split]} images and {heard} clips are {split})")
-            unmet = {category: count for (s, p, category), count in plan.unmet.items() if count and (s, p) == (setting, split)}
+            unmet = {
+                category: count
+                for (s, p, category), count in plan.unmet.items()
+                if count and (s, p) == (setting, split)
+            }
             if unmet and len(samples) != settings.limit:
-                told = ", ".join(f"{name} {unmet[name]} (clips: {clips[name, split]})" for name in sorted(unmet, key=lambda name: (-unmet[name], name)))
-                lines.append(f"{setting} {split}: objects without a clip: {told}; give more clips, or --clip-uses above {settings.clip_uses}")
+                told = ", ".join(
+                    f"{name} {unmet[name]} (clips: {clips[name, split]})"
+                    for name in sorted(unmet, key=lambda name: (-unmet[name], name))
+                )
+                lines.append(
+                    f"{setting} {split}: objects without a clip: {told}; give more clips, or --clip-uses above {settings.clip_uses}"
+                )
     return lines

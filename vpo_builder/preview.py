@@ -42,7 +42,9 @@ def preview_mixture(sample: Sample, folder: Path, clips: Path | None = None) -> 
         if clips is not None and not path.exists():
             path = inside(clips, clip_file(source.clip.id))
         heard = _centre(read_wav16(path))
-        stems.append(stem(heard, source.position, "linear", sample_rate=SAMPLE_RATE, field_of_view_degrees=60.0, area_share=1.0))
+        stems.append(
+            stem(heard, source.position, "linear", sample_rate=SAMPLE_RATE, field_of_view_degrees=60.0, area_share=1.0)
+        )
     return mixture(stems)[1] if stems else np.zeros((HEARD, 2), np.int16)
 
 
@@ -55,7 +57,9 @@ def _centre(mono: Pcm) -> Pcm:
 def envelope(pcm: Pcm, columns: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Peak of each of ``columns`` pieces of a stereo sound, float64 (2, columns), the loudest of both channels being 1."""
     pieces = np.array_split(np.abs(pcm.astype(np.int32)), columns)
-    peaks = np.array([piece.max(axis=0) if len(piece) else (0, 0) for piece in pieces], np.float64).T  # (columns, 2) -> (2, columns)
+    peaks = np.array(
+        [piece.max(axis=0) if len(piece) else (0, 0) for piece in pieces], np.float64
+    ).T  # (columns, 2) -> (2, columns)
     scaled: np.ndarray[Any, np.dtype[np.float64]] = peaks / max(peaks.max(), 1.0)
     return scaled
 

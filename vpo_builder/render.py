@@ -82,7 +82,9 @@ def paint(sample: Sample, values: Mapping[str, int]) -> tuple[Labels, Labels]:
         for source in sample.sources:
             table[source.instance.index] = values[source.instance.category]
     instances = np.ascontiguousarray(found)
-    mask = np.frombuffer(instances.tobytes().translate(table.tobytes()), np.uint8).reshape(height, width)  # twice as fast as table[instances]
+    mask = np.frombuffer(instances.tobytes().translate(table.tobytes()), np.uint8).reshape(
+        height, width
+    )  # twice as fast as table[instances]
     return mask, instances
 
 
@@ -110,7 +112,9 @@ def _rgb_png(mask: Labels) -> bytes:
 def _sound_files(sample: Sample, studio: Studio) -> tuple[dict[str, str], float]:
     clips = [read_wav16(studio.clips / f"{source.clip.id}.wav") for source in sample.sources]
     stems, mixture, gain = mix(sample, clips, studio.field_of_view)
-    files = {name: _put(studio.out / name, encode_wav(stem)) for name, stem in zip(sample.stem_files, stems, strict=False)}
+    files = {
+        name: _put(studio.out / name, encode_wav(stem)) for name, stem in zip(sample.stem_files, stems, strict=False)
+    }
     files[sample.mixture_file] = _put(studio.out / sample.mixture_file, encode_wav(mixture))
     if studio.layout == "avss":
         mono = ((mixture[:, 0].astype(np.int32) + mixture[:, 1]) >> 1).astype(np.int16)

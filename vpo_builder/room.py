@@ -45,7 +45,9 @@ def room_filters(theta: float, sample_rate: int) -> tuple[Filter, Filter, int]:
 def _response(library: Any, theta: float, ear: float, sample_rate: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The room between source and one ear, ``ear`` metres to the right of the head's middle."""
     x, y, z = LISTENER
-    room = library.ShoeBox(SIZE, fs=sample_rate, materials=library.Material(ABSORPTION), max_order=ORDER, air_absorption=False)
+    room = library.ShoeBox(
+        SIZE, fs=sample_rate, materials=library.Material(ABSORPTION), max_order=ORDER, air_absorption=False
+    )
     room.add_source([x + DISTANCE * math.sin(theta), y + DISTANCE * math.cos(theta), z])
     room.add_microphone([x + ear, y, z])
     room.compute_rir()
@@ -57,7 +59,9 @@ def _library() -> Any:
     try:
         library = importlib.import_module("pyroomacoustics")
     except ImportError as error:
-        raise DataError("missing-package", "--pan room", 'needs pyroomacoustics; install it: pip install "avskit[room]"') from error
+        raise DataError(
+            "missing-package", "--pan room", 'needs pyroomacoustics; install it: pip install "avskit[room]"'
+        ) from error
     library.constants.set("num_threads", 1)  # the sum over images depends on their number
     library.constants.set("c", SPEED_OF_SOUND)
     return library

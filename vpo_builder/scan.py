@@ -48,7 +48,9 @@ class Examined:
     rejections: tuple[Rejection, ...]
 
 
-def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress) -> Material | None:
+def scan(
+    sources: Sources, settings: Settings, labels: LabelTable, journal: Journal, engine: Engine, progress: Progress
+) -> Material | None:
     """All usable images and clips, in the order of their ids, and everything that was rejected.
 
     A shard examines its own part; None until all parts are examined.
@@ -58,7 +60,10 @@ def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Jour
     clips, clip_rejections = _list_clips(sources, labels, excluded)
     table = read_person_labels(settings.person_labels, labels.persons) if settings.person_labels else None
     persons = label_persons(images, table, Path(settings.person_labels or "").name)
-    image_items = [_Item(str(image.id), image.file, (image, {a.id: persons[a.id] for a in image.annotations if a.id in persons})) for image in images]
+    image_items = [
+        _Item(str(image.id), image.file, (image, {a.id: persons[a.id] for a in image.annotations if a.id in persons}))
+        for image in images
+    ]
     clip_items = [_Item(clip.id, clip.file, clip) for clip in clips]
     (journal.folder / CLIPS).mkdir(parents=True, exist_ok=True)
     image_task = partial(_image, roots=sources.coco_images, labels=labels)
@@ -69,19 +74,31 @@ def scan(sources: Sources, settings: Settings, labels: LabelTable, journal: Jour
     journal.reload()
     left = runner.unexamined("images", image_items) + runner.unexamined("clips", clip_items)
     if left:
-        progress.line(f"scan     {settings.shard} is done; {left} items are left to other shards: run this again when they are done, or `vpo merge` their folders")
+        progress.line(
+            f"scan     {settings.shard} is done; {left} items are left to other shards: run this again when they are done, or `vpo merge` their folders"
+        )
         return None
     candidates, more = runner.results("images", image_items, Candidate)
     candidates, twins = without_twins(candidates)
     usable, still_more = runner.results("clips", clip_items, UsableClip)
     rejections = (*image_rejections, *clip_rejections, *more, *twins, *still_more)
-    return Material(tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason))))
+    return Material(
+        tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason)))
+    )
 
 
-def _list_images(sources: Sources, labels: LabelTable, excluded: frozenset[str]) -> tuple[list[ImageRecord], Sequence[Rejection]]:
+def _list_images(
+    sources: Sources, labels: LabelTable, excluded: frozenset[str]
+) -> tuple[list[ImageRecord], Sequence[Rejection]]:
     index = read_coco(sources.coco_json, sources.coco_images, sources.captions, labels)
     unknown = [
-        Rejection("category", name, "unknown-category", f"{count} annotations have it and no category of their file does; they are left out", warning=True)
+        Rejection(
+            "category",
+            name,
+            "unknown-category",
+            f"{count} annotations have it and no category of their file does; they are left out",
+            warning=True,
+        )
         for name, count in index.counts.items()
         if name.startswith("category id ")
     ]
@@ -89,7 +106,9 @@ def _list_images(sources: Sources, labels: LabelTable, excluded: frozenset[str])
     return kept, [*index.rejections, *unknown]
 
 
-def _list_clips(sources: Sources, labels: LabelTable, excluded: frozenset[str]) -> tuple[list[ClipRecord], Sequence[Rejection]]:
+def _list_clips(
+    sources: Sources, labels: LabelTable, excluded: frozenset[str]
+) -> tuple[list[ClipRecord], Sequence[Rejection]]:
     rows, bad_rows = read_clip_table(sources.clips)
     clips, missing, _ = find_clips(rows, sources.clip_dir, labels.category_of_label)
     return [clip for clip in clips if clip.id not in excluded and clip.video_id not in excluded], [*bad_rows, *missing]
@@ -109,13 +128,17 @@ class _Runner:
         """
         (part, parts), done = self.part, self.journal.done(name)
         known = {key for key, row in done.items() if parts > 1 or row["found"] is not None}
-        todo = [item for number, item in enumerate(items, 1) if number % parts == part % parts and item.key not in known]
+        todo = [
+            item for number, item in enumerate(items, 1) if number % parts == part % parts and item.key not in known
+        ]
         with self.progress.stage(name, len(todo)) as advance:
             for outcome in self.engine.run(partial(_examine, task=task), todo):
                 examined = outcome.result
                 if isinstance(examined, Lost):
                     message = f"reading it killed the worker {examined.attempts} times; remove or replace the file"
-                    examined = Examined(None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", message),))
+                    examined = Examined(
+                        None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", message),)
+                    )
                 self.journal.record(name, outcome.item.key, msgspec.to_builtins(examined))
                 advance()
 
@@ -156,11 +179,17 @@ def without_twins(candidates: Sequence[Candidate]) -> tuple[list[Candidate], lis
         first.setdefault(candidate.picture.sha256, candidate)
     twins = [candidate.picture for candidate in candidates if first[candidate.picture.sha256] is not candidate]
     told = "has the same bytes as {}; only that is used"
-    return list(first.values()), [Rejection("image", twin.file, "duplicate-image", told.format(first[twin.sha256].picture.file)) for twin in twins]
+    return list(first.values()), [
+        Rejection("image", twin.file, "duplicate-image", told.format(first[twin.sha256].picture.file)) for twin in twins
+    ]
 
 
 def rejected_error(rejections: Sequence[Rejection]) -> DataError:
     """The error that ``--strict`` makes of rejected items."""
     first = next(r for r in rejections if not r.warning)
     count = sum(not r.warning for r in rejections)
-    return DataError("rejected", "--strict", f"{count} items are rejected, the first is {first.item} ({first.reason}: {first.message}); see rejected.jsonl")
+    return DataError(
+        "rejected",
+        "--strict",
+        f"{count} items are rejected, the first is {first.item} ({first.reason}: {first.message}); see rejected.jsonl",
+    )

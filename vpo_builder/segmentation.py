@@ -56,7 +56,9 @@ def decode_segmentation(raw: bytes, height: int, width: int) -> Mask:
     if start == b"{":
         return _facts(_read_run_lengths(raw, height, width), height, width)
     if start != b"[":
-        raise _error("segmentation-malformed", f"found {_shown(raw) or 'nothing'}, expected a list of polygons or run lengths")
+        raise _error(
+            "segmentation-malformed", f"found {_shown(raw) or 'nothing'}, expected a list of polygons or run lengths"
+        )
     polygons = _read_polygons(raw)
     clipped = _check_polygons(polygons, height, width)
     rle = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))["counts"].decode("ascii")
@@ -103,7 +105,9 @@ def _read_polygons(raw: bytes) -> list[list[float]]:
         return msgspec.json.decode(raw, type=list[list[float]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if _has_nonfinite(raw):
-            raise _error("polygon-nonfinite", "a coordinate is null, NaN or infinite; correct the annotation") from error
+            raise _error(
+                "polygon-nonfinite", "a coordinate is null, NaN or infinite; correct the annotation"
+            ) from error
         raise _error("segmentation-malformed", f"no list of lists of numbers ({error}); found {_shown(raw)}") from error
 
 
@@ -151,11 +155,17 @@ def _read_run_lengths(raw: bytes, height: int, width: int) -> Counts:
     if raw.count(b'"counts"') > 1 or raw.count(b'"size"') > 1:
         raise _error("rle-garbage", "size or counts stands twice; keep one")
     if found.size != (height, width):
-        raise _error("rle-size-mismatch", f"run lengths are for {found.size[1]} x {found.size[0]} pixels, the image has {width} x {height}")
+        raise _error(
+            "rle-size-mismatch",
+            f"run lengths are for {found.size[1]} x {found.size[0]} pixels, the image has {width} x {height}",
+        )
     if isinstance(found.counts, str):
         return _counts(found.counts, height, width)
     if any(count < 0 for count in found.counts) or sum(found.counts) != height * width:
-        raise _error("rle-counts-mismatch", f"run lengths add up to {sum(found.counts)} pixels, the image has {height * width}, and none may be negative")
+        raise _error(
+            "rle-counts-mismatch",
+            f"run lengths add up to {sum(found.counts)} pixels, the image has {height * width}, and none may be negative",
+        )
     return np.array(found.counts, np.int64)
 
 
@@ -176,19 +186,30 @@ def _counts(rle: str, height: int, width: int) -> Counts:
     counts[1::2] = np.cumsum(counts[1::2])
     counts[2::2] = np.cumsum(counts[2::2])
     if counts.min() < 0 or counts.max() > MAX_PIXELS or counts.sum() != height * width:
-        raise _error("rle-garbage", f"run lengths add up to {counts.sum()} pixels, the image has {height * width}; the string is cut or damaged")
+        raise _error(
+            "rle-garbage",
+            f"run lengths add up to {counts.sum()} pixels, the image has {height * width}; the string is cut or damaged",
+        )
     return counts
 
 
 def _facts(counts: Counts, height: int, width: int, clipped: bool = False) -> Mask:
     """Everything from run lengths; what the file says of area and box is not used."""
-    ends = np.cumsum(counts)[: len(counts) // 2 * 2].reshape(-1, 2)  # (runs, 2): start and end of each run of the object
+    ends = np.cumsum(counts)[: len(counts) // 2 * 2].reshape(
+        -1, 2
+    )  # (runs, 2): start and end of each run of the object
     runs = ends[ends[:, 0] < ends[:, 1]]
     if len(runs) == 0:
         raise _error("empty-mask", "covers no pixel of the image")
     starts, stops = runs[:, 0], runs[:, 1]
     area = int((stops - starts).sum())
-    return Mask(_string(starts, stops, height, width), area, _box(starts, stops - 1, height), _position(starts, stops, area, height, width), clipped)
+    return Mask(
+        _string(starts, stops, height, width),
+        area,
+        _box(starts, stops - 1, height),
+        _position(starts, stops, area, height, width),
+        clipped,
+    )
 
 
 def _string(starts: Counts, stops: Counts, height: int, width: int) -> str:
@@ -196,12 +217,18 @@ def _string(starts: Counts, stops: Counts, height: int, width: int) -> str:
     edges, times = np.unique(np.concatenate([starts, stops]), return_counts=True)
     edges = edges[(times == 1) & (edges < height * width)]
     counts = np.diff(edges, prepend=0, append=height * width)
-    return str(coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)["counts"].decode("ascii"))
+    return str(
+        coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)["counts"].decode(
+            "ascii"
+        )
+    )
 
 
 def _box(firsts: Counts, lasts: Counts, height: int) -> tuple[int, int, int, int]:
     left, right = int(firsts.min() // height), int(lasts.max() // height)
-    whole = bool((firsts // height < lasts // height).any())  # a run over two columns touches the last row and the first
+    whole = bool(
+        (firsts // height < lasts // height).any()
+    )  # a run over two columns touches the last row and the first
     top, bottom = (0, height - 1) if whole else (int((firsts % height).min()), int((lasts % height).max()))
     return left, top, right - left + 1, bottom - top + 1
 
@@ -209,7 +236,9 @@ def _box(firsts: Counts, lasts: Counts, height: int) -> tuple[int, int, int, int
 def _position(starts: Counts, stops: Counts, area: int, height: int, width: int) -> float:
     """(mean column + 0.5) / width, rounded to the grid such that the mirrored mask is at exactly 1 minus it."""
     twice_columns = 2 * int((_columns_before(stops, height) - _columns_before(starts, height)).sum())
-    offset = Fraction(twice_columns + area - area * width, 2 * area * width)  # from the middle; changes its sign with the mirror
+    offset = Fraction(
+        twice_columns + area - area * width, 2 * area * width
+    )  # from the middle; changes its sign with the mirror
     return 0.5 + round(offset * GRID) / GRID  # round() goes to even, so it is odd too
 
 

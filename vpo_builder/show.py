@@ -118,7 +118,9 @@ def _waves(draw: ImageDraw.ImageDraw, folder: Path, sample: Sample, top: int, wi
     pcm = read_sound(folder, sample)
     left, right = EDGE + 26, width - EDGE - 86
     columns = (right - left) // 4
-    for row, (name, colour, peaks, level) in enumerate(zip("LR", (LEFT, RIGHT), envelope(pcm, columns).tolist(), level_dbfs(pcm), strict=True)):
+    for row, (name, colour, peaks, level) in enumerate(
+        zip("LR", (LEFT, RIGHT), envelope(pcm, columns).tolist(), level_dbfs(pcm), strict=True)
+    ):
         middle = top + row * (WAVE_HEIGHT + 6) + WAVE_HEIGHT // 2
         draw.text((EDGE, middle), name, colour, _font(18), anchor="lm")
         for column, peak in enumerate(peaks):
@@ -135,7 +137,9 @@ def _legend_rows(sample: Sample) -> int:
 def _legend(canvas: Image.Image, sample: Sample, top: int, column: int) -> None:
     """Sources with clip and position, silent objects, ignored regions; in two columns."""
     draw = ImageDraw.Draw(canvas)
-    entries = [("", source.instance.category, f"{source.clip.label}, at {source.position:.2f}") for source in sample.sources]
+    entries = [
+        ("", source.instance.category, f"{source.clip.label}, at {source.position:.2f}") for source in sample.sources
+    ]
     entries += [("silent", instance.category, "silent") for instance in sample.silent]
     entries += [("ignored", "ignored", "crowd")] if sample.ignore else []
     for place, (kind, name, note) in enumerate(entries):
@@ -147,7 +151,13 @@ def _legend(canvas: Image.Image, sample: Sample, top: int, column: int) -> None:
         name = _fitting(draw, name, column // 2 - 60, 18)
         draw.text((x + 24, y), name, INK, _font(18), anchor="lm")
         start = x + 34 + draw.textlength(name, _font(18))
-        draw.text((start, y + 1), _fitting(draw, note, int(EDGE + (place % 2 + 1) * column - 2 * GAP - start), 15), SOFT, _font(15), anchor="lm")
+        draw.text(
+            (start, y + 1),
+            _fitting(draw, note, int(EDGE + (place % 2 + 1) * column - 2 * GAP - start), 15),
+            SOFT,
+            _font(15),
+            anchor="lm",
+        )
 
 
 def _key(draw: ImageDraw.ImageDraw, x: float, y: float, kind: str) -> None:

@@ -12,7 +12,9 @@ from .settings import Settings
 Groups = Mapping[str, frozenset[str]]  # image or video -> its categories
 
 
-def image_splits(candidates: Iterable[Candidate], settings: Settings, test_ids: Collection[str] | None) -> dict[int, str]:
+def image_splits(
+    candidates: Iterable[Candidate], settings: Settings, test_ids: Collection[str] | None
+) -> dict[int, str]:
     """Split of each image id: a given list, else COCO's val2017 as test, else a share of each category.
 
     Where all images are of one COCO split that can't be kept apart from the other, and a share is drawn.
@@ -46,7 +48,9 @@ def _listed(groups: Groups, ids: Collection[str] | None) -> set[str] | None:
     return None if ids is None else {name for name in groups if name in ids or name.zfill(12) in ids}
 
 
-def _assign(groups: Groups, test: set[str] | None, settings: Settings, purpose: str, val: Collection[str] = ()) -> dict[str, str]:
+def _assign(
+    groups: Groups, test: set[str] | None, settings: Settings, purpose: str, val: Collection[str] = ()
+) -> dict[str, str]:
     if test is None:
         test = draw_share(groups, settings.test_fraction, settings.seed, f"{purpose} test")
     rest = {name: categories for name, categories in groups.items() if name not in test and name not in val}
@@ -60,7 +64,9 @@ def draw_share(groups: Groups, fraction: float, seed: int, purpose: str) -> set[
     A group of several categories counts for the rarest of them.
     """
     total = Counter(category for categories in groups.values() for category in categories)
-    target = {name: max(1, round(fraction * count)) if fraction > 0 and count > 1 else 0 for name, count in total.items()}
+    target = {
+        name: max(1, round(fraction * count)) if fraction > 0 and count > 1 else 0 for name, count in total.items()
+    }
     taken: Counter[str] = Counter()
     chosen = set()
     for name in shuffled(groups, seed, purpose):

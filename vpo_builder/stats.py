@@ -31,7 +31,10 @@ def compute_stats(samples: Sequence[Sample], info: DatasetInfo) -> Stats:
     clips = {source.clip.id: source.clip for sample in samples for source in sample.sources}
     return {
         "name": info.name,
-        "settings": {setting: _setting_stats([sample for sample in samples if sample.setting == setting], info) for setting in info.settings},
+        "settings": {
+            setting: _setting_stats([sample for sample in samples if sample.setting == setting], info)
+            for setting in info.settings
+        },
         "samples": len(samples),
         "images": len(pictures),
         "clips": len(clips),
@@ -49,15 +52,23 @@ def _setting_stats(samples: Sequence[Sample], info: DatasetInfo) -> Stats:
         "sources": _by_split(sample.split for sample, _ in sources),
         "categories": categories,
         "imbalance": imbalance({name: sum(counts.values()) for name, counts in categories.items()}),
-        "sources_per_sample": {str(n): count for n, count in sorted(Counter(len(sample.sources) for sample in samples).items())},
+        "sources_per_sample": {
+            str(n): count for n, count in sorted(Counter(len(sample.sources) for sample in samples).items())
+        },
         "area_share": _area_histogram(sources),
         "position": _position_histogram(source.position for _, source in sources),
         "silent": _counts(instance.category for sample in samples for instance in sample.silent),
         "unlabelled_persons": sum(len(sample.unlabelled) for sample in samples),
         "ignored_regions": sum(len(sample.ignore) for sample in samples),
-        "clip_uses": {str(n): count for n, count in sorted(Counter(Counter(source.clip.id for _, source in sources).values()).items())},
+        "clip_uses": {
+            str(n): count
+            for n, count in sorted(Counter(Counter(source.clip.id for _, source in sources).values()).items())
+        },
         "scaled_mixtures": sum(sample.mix_gain < 1 for sample in samples),
-        "gain": {"least": min((source.clip.gain for _, source in sources), default=None), "most": max((source.clip.gain for _, source in sources), default=None)},
+        "gain": {
+            "least": min((source.clip.gain for _, source in sources), default=None),
+            "most": max((source.clip.gain for _, source in sources), default=None),
+        },
     }
 
 
@@ -129,7 +140,11 @@ def _setting_text(setting: str, counts: Stats) -> str:
         _bars("Silent objects", counts["silent"]),
         _bars("Clips used so many times", counts["clip_uses"]) if set(counts["clip_uses"]) - {"1"} else "",
     ]
-    notes = [("Unlabelled persons", "unlabelled_persons"), ("ignored regions", "ignored_regions"), ("mixtures scaled down", "scaled_mixtures")]
+    notes = [
+        ("Unlabelled persons", "unlabelled_persons"),
+        ("ignored regions", "ignored_regions"),
+        ("mixtures scaled down", "scaled_mixtures"),
+    ]
     parts.append(", ".join(f"{name}: {counts[key]:,}" for name, key in notes if counts[key]))
     return "\n\n".join(part for part in parts if part)
 
@@ -141,7 +156,9 @@ def _split_text(counts: Mapping[str, int]) -> str:
 
 
 def _category_table(categories: Mapping[str, Mapping[str, int]]) -> str:
-    rows = sorted(((sum(counts.values()), name, counts) for name, counts in categories.items()), key=lambda row: (-row[0], row[1]))
+    rows = sorted(
+        ((sum(counts.values()), name, counts) for name, counts in categories.items()), key=lambda row: (-row[0], row[1])
+    )
     splits = [split for split in SPLITS if any(split in counts for _, _, counts in rows)]
     width = max((len(name) for _, name, _ in rows), default=0)
     most = max((total for total, _, _ in rows), default=0)
@@ -160,7 +177,9 @@ def _bars(title: str, counts: Mapping[str, int]) -> str:
         return ""
     width = max(len(name) for name in counts)
     most = max(counts.values())
-    return "\n".join([title, *(f"  {name:{width}}  {count:>8,}  {_bar(count, most)}".rstrip() for name, count in counts.items())])
+    return "\n".join(
+        [title, *(f"  {name:{width}}  {count:>8,}  {_bar(count, most)}".rstrip() for name, count in counts.items())]
+    )
 
 
 def _bar(count: int, most: int) -> str:
@@ -204,7 +223,8 @@ def distribution_svg(stats: Stats) -> str:
 
 def _legend(splits: Sequence[str], left: int, bottom: int) -> str:
     return "".join(
-        f'<rect class="{split}" x="{left + 58 * n}" y="{bottom - 10}" width="11" height="11" rx="2.5"/>' + _text(left + 58 * n + 17, bottom, "soft", split)
+        f'<rect class="{split}" x="{left + 58 * n}" y="{bottom - 10}" width="11" height="11" rx="2.5"/>'
+        + _text(left + 58 * n + 17, bottom, "soft", split)
         for n, split in enumerate(splits)
     )
 

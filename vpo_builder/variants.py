@@ -77,7 +77,9 @@ class _Maker:
 
     def _drawn(self, source: Source, categories: list[str]) -> Source | None:
         for category in categories:
-            clips = [clip for clip in self.pools.get((category, self.sample.split), ()) if clip.video_id not in self.heard]
+            clips = [
+                clip for clip in self.pools.get((category, self.sample.split), ()) if clip.video_id not in self.heard
+            ]
             if clips:
                 clip = clips[self.rng.integers(len(clips))]
                 self.heard.add(clip.video_id)
@@ -85,7 +87,9 @@ class _Maker:
         return None
 
 
-def make_variant(name: str, samples: Sequence[Sample], clips: Sequence[UsableClip], splits: Mapping[str, str], seed: int) -> tuple[Sample, ...]:
+def make_variant(
+    name: str, samples: Sequence[Sample], clips: Sequence[UsableClip], splits: Mapping[str, str], seed: int
+) -> tuple[Sample, ...]:
     """The variant of each sample. One that has no other clip to be given is left out.
 
     Draws depend on the image alone, so that one image sounds the same in every setting that shares it.

@@ -41,7 +41,9 @@ class Finding:
         return f"{self.where}: {self.message} [{self.reason}]"
 
 
-def verify(folder: Path, *, mode: str = "exact", reference: Path | None = None, against: Path | None = None) -> list[Finding]:
+def verify(
+    folder: Path, *, mode: str = "exact", reference: Path | None = None, against: Path | None = None
+) -> list[Finding]:
     """All findings in a dataset folder and its variants.
 
     ``exact`` compares every file with its checksum. ``lsb`` is for a dataset built on another machine: pixels
@@ -77,14 +79,18 @@ def _checksums(folder: Path) -> Iterator[Finding]:
             yield Finding("wrong-checksum", str(path), "differs from the build; build again into a new folder")
 
 
-def _within_one_step(folder: Path, samples: Iterable[Sample], info: DatasetInfo, reference: Path | None) -> Iterator[Finding]:
+def _within_one_step(
+    folder: Path, samples: Iterable[Sample], info: DatasetInfo, reference: Path | None
+) -> Iterator[Finding]:
     for sample in samples:
         wavs = {vpo.clip_file(source.clip.id) for source in sample.sources} if info.layout == "vpo" else set()
         if sample.mixture_file:
             yield from _rerendered(folder, sample, info)
             wavs |= {sample.mixture_file, *sample.stem_files}
         for name in sorted(wavs) if reference else ():
-            yield from _close(folder / name, read_wav16(folder / name), read_wav16(Path(reference or "", name)), str(reference))
+            yield from _close(
+                folder / name, read_wav16(folder / name), read_wav16(Path(reference or "", name)), str(reference)
+            )
 
 
 def _rerendered(folder: Path, sample: Sample, info: DatasetInfo) -> Iterator[Finding]:
@@ -102,7 +108,9 @@ def _close(path: Path, found: np.ndarray[Any, Any], expected: np.ndarray[Any, An
         return
     worst = int(np.abs(found.astype(np.int32) - expected).max(initial=0))
     if worst > 1:
-        yield Finding("sound-differs", str(path), f"differs by {worst} steps of 16 bits from {what}, at most 1 is rounding")
+        yield Finding(
+            "sound-differs", str(path), f"differs by {worst} steps of 16 bits from {what}, at most 1 is rounding"
+        )
 
 
 def _loader_rules(folder: Path, info: DatasetInfo) -> Iterator[Finding]:
@@ -129,7 +137,11 @@ def _loader_rules(folder: Path, info: DatasetInfo) -> Iterator[Finding]:
                     yield Finding("missing-file", str(folder / name), f"is named by {where} and not there")
         for (image, _), values in kinds.items():
             if len(values) > 1:
-                yield Finding("mixed-multi-instance", str(path), f"image {image} has both values of multi_instance: the loader's lists go out of step")
+                yield Finding(
+                    "mixed-multi-instance",
+                    str(path),
+                    f"image {image} has both values of multi_instance: the loader's lists go out of step",
+                )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -175,7 +187,11 @@ def _masks(folder: Path, samples: Sequence[Sample], info: DatasetInfo) -> Iterat
             continue
         yield from _mask_rules(folder / sample.mask_file, mask, values, info.layout)
         if not all(map(np.array_equal, (mask, instances), paint(sample, values))):
-            yield Finding("mask-differs", str(folder / sample.mask_file), "mask or instance map is not what the manifest says; build again into a new folder")
+            yield Finding(
+                "mask-differs",
+                str(folder / sample.mask_file),
+                "mask or instance map is not what the manifest says; build again into a new folder",
+            )
         yield from _positions(sample)
 
 
@@ -194,7 +210,11 @@ def _positions(sample: Sample) -> Iterator[Finding]:
     for source in sample.sources:
         expected = facts_of_rle(source.instance.rle, sample.picture.height, sample.picture.width).position
         if abs(source.instance.position - expected) > POSITION_TOLERANCE:
-            yield Finding("position", sample.id, f"annotation {source.instance.annotation_id} is said to be at {source.instance.position}, its mask is at {expected}")
+            yield Finding(
+                "position",
+                sample.id,
+                f"annotation {source.instance.annotation_id} is said to be at {source.instance.position}, its mask is at {expected}",
+            )
 
 
 def _leaks(samples: Iterable[Sample]) -> Iterator[Finding]:
@@ -209,7 +229,11 @@ def _leaks(samples: Iterable[Sample]) -> Iterator[Finding]:
                 places["clip file", source.clip.sha256].add(sample.split)
     for (kind, name), splits in sorted(places.items()):
         if len(splits) > 1:
-            yield Finding("leak", f"{kind} {name}", f"is in {' and '.join(sorted(splits))}; report this, the plan must keep them apart")
+            yield Finding(
+                "leak",
+                f"{kind} {name}",
+                f"is in {' and '.join(sorted(splits))}; report this, the plan must keep them apart",
+            )
 
 
 def _against(samples: Iterable[Sample], path: Path) -> Iterator[Finding]:
@@ -222,6 +246,12 @@ def _against(samples: Iterable[Sample], path: Path) -> Iterator[Finding]:
         image = str(sample.picture.id)
         names = {image, image.zfill(12)} & known
         found.update({f"image {name}": sample.split for name in names})
-        found.update({f"video {source.clip.video_id}": sample.split for source in sample.sources if source.clip.video_id in known})
+        found.update(
+            {
+                f"video {source.clip.video_id}": sample.split
+                for source in sample.sources
+                if source.clip.video_id in known
+            }
+        )
     for name, split in sorted(found.items()):
         yield Finding("overlap", name, f"is in {path.name} and here in {split}; leave it out with --exclude")

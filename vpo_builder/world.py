@@ -93,13 +93,19 @@ def write_world(
     negative numbers.
     """
     if min(images, clips_per_category, seed) < 0:
-        raise ValueError(f"images, clips_per_category and seed are 0 or more, not {images}, {clips_per_category}, {seed}")
+        raise ValueError(
+            f"images, clips_per_category and seed are 0 or more, not {images}, {clips_per_category}, {seed}"
+        )
     folder = Path(folder)
     world = _paths(folder)
     arguments = {"format": FORMAT, "images": images, "clips_per_category": clips_per_category, "seed": seed}
     if _begin(folder, arguments):
         return world
-    clips = [clip_row(seed, category, labels, number) for category, labels in vggsound_labels().items() for number in range(clips_per_category)]
+    clips = [
+        clip_row(seed, category, labels, number)
+        for category, labels in vggsound_labels().items()
+        for number in range(clips_per_category)
+    ]
     engine = engine or Engine()
     _write_coco(world, images, seed, engine, advance)
     _write_clips(world, clips, seed, engine, advance)
@@ -131,7 +137,11 @@ def _begin(folder: Path, arguments: dict[str, int]) -> bool:
         except (ValueError, KeyError, AttributeError):
             found, complete = None, False
         if found != arguments:
-            raise DataError("world-differs", marker, f"found a sample world of {found}, expected {arguments}; give another folder or remove this one")
+            raise DataError(
+                "world-differs",
+                marker,
+                f"found a sample world of {found}, expected {arguments}; give another folder or remove this one",
+            )
         if complete:
             return True
     for path in ("coco/annotations", "coco/train2017", "coco/val2017", "vggsound/audio"):
@@ -181,7 +191,9 @@ def _write_image(number: int, world: World, seed: int) -> _Rows:
     if not path.exists():
         _write_jpeg(path, scene)
     texts = write_captions(generator(seed, "world captions", number), scene)
-    captions = [{"image_id": image_id, "id": 10 * image_id + index, "caption": text} for index, text in enumerate(texts)]
+    captions = [
+        {"image_id": image_id, "id": 10 * image_id + index, "caption": text} for index, text in enumerate(texts)
+    ]
     return _Rows(image_row(image_id, split, scene), annotation_rows(image_id, scene.seen), captions)
 
 
@@ -222,7 +234,9 @@ def clip_row(seed: int, category: str, labels: list[str], number: int) -> ClipRo
     order = generator(seed, "world labels", (category, number // len(labels))).permutation(labels)
     kind = int(generator(seed, "world form", (category, number)).integers(168))
     form = "stereo" if kind < 4 else "flac" if kind < 25 else "wav"
-    return ClipRow(category, number, video_id, start, str(order[number % len(labels)]), "test" if video % 5 == 3 else "train", form)
+    return ClipRow(
+        category, number, video_id, start, str(order[number % len(labels)]), "test" if video % 5 == 3 else "train", form
+    )
 
 
 def _write_clips(world: World, clips: list[ClipRow], seed: int, engine: Engine, advance: Callable[[], None]) -> None:

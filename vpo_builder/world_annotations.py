@@ -67,15 +67,17 @@ def annotation_rows(image_id: int, seen: Iterable[Seen]) -> list[Row]:
     for index, thing in enumerate(seen):
         number = 100 * image_id + index
         name = "person" if thing.name in PERSONS else thing.name
-        rows.append({
-            "segmentation": segmentation(thing, number),
-            "area": int(thing.mask.sum()),
-            "iscrowd": int(thing.herd),
-            "image_id": image_id,
-            "bbox": bounding_box(thing.mask),
-            "category_id": _IDS[name],
-            "id": number,
-        })
+        rows.append(
+            {
+                "segmentation": segmentation(thing, number),
+                "area": int(thing.mask.sum()),
+                "iscrowd": int(thing.herd),
+                "image_id": image_id,
+                "bbox": bounding_box(thing.mask),
+                "category_id": _IDS[name],
+                "id": number,
+            }
+        )
     return rows
 
 
@@ -117,7 +119,9 @@ def outlines(mask: Mask) -> list[list[Corner]]:
     onward = _edges(mask)
     loops = []
     while onward:
-        start = point = next(iter(onward))  # the highest, then leftmost corner that is left: always a corner of one pixel
+        start = point = next(
+            iter(onward)
+        )  # the highest, then leftmost corner that is left: always a corner of one pixel
         loop: list[Corner] = []
         heading = (0, 0)
         while not loop or point != start:

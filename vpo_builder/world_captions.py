@@ -69,7 +69,9 @@ def _person_names(rng: np.random.Generator, only: list[str]) -> list[str | None]
 
 
 def _sentence(rng: np.random.Generator, place: str, counts: Counter[str], herds: list[str], person: str | None) -> str:
-    phrases = [_phrase(rng, person if person and name in PERSONS else name, count) for name, count in sorted(counts.items())]
+    phrases = [
+        _phrase(rng, person if person and name in PERSONS else name, count) for name, count in sorted(counts.items())
+    ]
     phrases += ["a crowd of people" if name in PERSONS else f"a group of {_words(rng, name)[1]}" for name in herds]
     things = [phrases[index] for index in rng.permutation(len(phrases))] or ["nobody"]
     text = things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"

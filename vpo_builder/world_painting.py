@@ -111,7 +111,11 @@ def _box(thing: Placed) -> tuple[Array, Array]:
 def _rasterise(thing: Placed, left: int, top: int, width: int, height: int) -> tuple[Image.Image, Image.Image]:
     """Coverage of the silhouette and of its marks in a window of the canvas, 8-bit."""
     body, marks = (Image.new("L", (width * FINE, height * FINE)) for _ in range(2))
-    brushes = {"add": (ImageDraw.Draw(body), 255), "cut": (ImageDraw.Draw(body), 0), "mark": (ImageDraw.Draw(marks), 255)}
+    brushes = {
+        "add": (ImageDraw.Draw(body), 255),
+        "cut": (ImageDraw.Draw(body), 0),
+        "mark": (ImageDraw.Draw(marks), 255),
+    }
     for part in silhouette(thing.name):
         brush, value = brushes[part.role]
         points = (_place_points(thing, part.points) - (left, top)) * FINE
@@ -203,14 +207,20 @@ def _sky(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, ground
     for _ in range(int(rng.integers(0, 4))):
         x, y, r = rng.uniform(0, width), rng.uniform(0.1, 0.6) * ground, rng.uniform(0.02, 0.05) * width
         for shift, size in ((-1.3, 0.8), (0.0, 1.2), (1.3, 0.9), (2.4, 0.6)):
-            draw.ellipse((x + (shift - size) * r, y - size * r, x + (shift + size) * r, y + 0.6 * size * r), fill=(252, 252, 250))
+            draw.ellipse(
+                (x + (shift - size) * r, y - size * r, x + (shift + size) * r, y + 0.6 * size * r), fill=(252, 252, 250)
+            )
 
 
-def _hills(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, ground: int, colour: Array, tall: float) -> None:
+def _hills(
+    rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, ground: int, colour: Array, tall: float
+) -> None:
     x = np.linspace(0, width, 60)
     waves = sum(np.sin(x / width * 2 * np.pi * rng.uniform(0.5, 2.2) + rng.uniform(0, 7)) for _ in range(2))
     y = ground - tall * (waves + 2.2) / 4
-    draw.polygon([(0, ground + 2), *zip(x.tolist(), np.asarray(y).tolist(), strict=True), (width, ground + 2)], fill=_rgb(colour))
+    draw.polygon(
+        [(0, ground + 2), *zip(x.tolist(), np.asarray(y).tolist(), strict=True), (width, ground + 2)], fill=_rgb(colour)
+    )
 
 
 def _meadow(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, height: int, ground: int) -> None:
@@ -247,7 +257,10 @@ def _street(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, hei
         draw.rectangle((x, top, x + wide, ground), fill=_rgb(wall))
         for column in range(x + 12, x + wide - 16, 28):
             for row in range(top + 14, ground - 20, 34):
-                draw.rectangle((column, row, column + 12, row + 18), fill=_rgb(wall * 0.8 if rng.random() < 0.8 else _hsv(0.14, 0.4, 1.0)))
+                draw.rectangle(
+                    (column, row, column + 12, row + 18),
+                    fill=_rgb(wall * 0.8 if rng.random() < 0.8 else _hsv(0.14, 0.4, 1.0)),
+                )
         x += wide
     kerb = ground + int(0.18 * (height - ground))
     _gradient(draw, width, ground, kerb, np.full(3, 205.0), np.full(3, 190.0))
@@ -277,7 +290,11 @@ def _room(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, heigh
     _gradient(draw, width, ground, height, wood, wood * 0.9)
     draw.rectangle((0, ground - 10, width, ground + 2), fill=(246, 242, 232))
     for x in range(-width, 2 * width, 80):
-        draw.line((width / 2 + (x - width / 2) * 0.7, ground + 3, x + (x - width / 2) * 0.3, height), fill=_rgb(wood * 0.85), width=2)
+        draw.line(
+            (width / 2 + (x - width / 2) * 0.7, ground + 3, x + (x - width / 2) * 0.3, height),
+            fill=_rgb(wood * 0.85),
+            width=2,
+        )
 
 
 def _desert(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, height: int, ground: int) -> None:
@@ -296,7 +313,10 @@ def _snow(rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, heigh
     rock = _pastel(rng, 0.55, 0.7, 0.2, 0.75)
     for x, high in zip(rng.uniform(0, width, 5), rng.uniform(0.3, 0.8, 5) * ground, strict=True):
         draw.polygon([(x - high, ground), (x, ground - high), (x + high, ground)], fill=_rgb(rock))
-        draw.polygon([(x - 0.3 * high, ground - 0.7 * high), (x, ground - high), (x + 0.3 * high, ground - 0.7 * high)], fill=(250, 250, 252))
+        draw.polygon(
+            [(x - 0.3 * high, ground - 0.7 * high), (x, ground - high), (x + 0.3 * high, ground - 0.7 * high)],
+            fill=(250, 250, 252),
+        )
     _gradient(draw, width, ground, height, np.array([244.0, 247, 252]), np.array([216.0, 225, 238]))
     for x, y in rng.uniform((0, 0), (width, height), (80, 2)).tolist():
         draw.ellipse((x, y, x + 5, y + 5), fill=(255, 255, 255))

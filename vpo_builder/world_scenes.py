@@ -90,7 +90,12 @@ def draw_scene(seed: int, number: int) -> Scene:
     cast = choose_cast(seed, number)
     rng = generator(seed, "world scene", number)
     width, height = (int(side) for side in rng.integers((320, 240), (481, 361)))
-    place = Place(str(rng.choice(("meadow", "beach", "street", "room", "desert", "snow", "night"))), width, height, float(rng.uniform(0.42, 0.62)))
+    place = Place(
+        str(rng.choice(("meadow", "beach", "street", "room", "desert", "snow", "night"))),
+        width,
+        height,
+        float(rng.uniform(0.42, 0.62)),
+    )
     pixels = draw_background(rng, place)
     owner = np.full((height, width), -1)
     placed = _arrange(rng, place, cast)
@@ -130,7 +135,14 @@ def _arrange(rng: np.random.Generator, place: Place, cast: Cast) -> list[tuple[P
 
 def _put(rng: np.random.Generator, place: Place, name: str, x: float, share: float, widest: float = 0.5) -> Placed:
     """One thing at ``x`` (0..1) that covers ``share`` of the image, made smaller where it would not fit."""
-    thing = Placed(name, 0, 0, float(np.sqrt(share * place.width * place.height)), float(rng.normal(0, 5)), bool(rng.random() < 0.5))
+    thing = Placed(
+        name,
+        0,
+        0,
+        float(np.sqrt(share * place.width * place.height)),
+        float(rng.normal(0, 5)),
+        bool(rng.random() < 0.5),
+    )
     wide, high = extent(thing)
     thing = thing.scaled(min(1.0, widest * place.width / wide, 0.8 * place.height / high))
     wide, high = extent(thing)

@@ -101,7 +101,9 @@ def _smooth(points: Points, steps: int = 8) -> Points:
     """A closed Catmull-Rom curve through the points, in ``steps`` straight pieces from each to the next."""
     before, start, end, after = (np.roll(points, shift, axis=0)[:, None] for shift in (1, 0, -1, -2))
     t = (np.arange(steps) / steps)[None, :, None]
-    curve = start + t / 2 * (end - before + t * (2 * before - 5 * start + 4 * end - after + t * (3 * (start - end) + after - before)))
+    curve = start + t / 2 * (
+        end - before + t * (2 * before - 5 * start + 4 * end - after + t * (3 * (start - end) + after - before))
+    )
     return np.asarray(curve.reshape(-1, 2))
 
 

@@ -59,7 +59,9 @@ def band(low: float, high: float) -> Curve:
 
 def formants(*peaks: tuple[float, float, float]) -> Curve:
     """Resonances: centre (Hz), width (Hz), height."""
-    return lambda f: 0.02 + sum((height / (1 + ((f - centre) / width) ** 2) for centre, width, height in peaks), np.zeros_like(f))
+    return lambda f: (
+        0.02 + sum((height / (1 + ((f - centre) / width) ** 2) for centre, width, height in peaks), np.zeros_like(f))
+    )
 
 
 def onsets(rng: np.random.Generator, gap: Range) -> Array:
@@ -77,7 +79,9 @@ def clicks(rng: np.random.Generator, times: Array, decay: float) -> Array:
     return envelope[:LENGTH]
 
 
-def syllables(rng: np.random.Generator, length: Range, pause: Range, pitch: Curve, attack: float = 0.15) -> tuple[Array, Array]:
+def syllables(
+    rng: np.random.Generator, length: Range, pause: Range, pitch: Curve, attack: float = 0.15
+) -> tuple[Array, Array]:
     """Calls with pauses between: the pitch (Hz) and the loudness (0..1) of each sample.
 
     ``pitch`` maps the progress of a call, 0..1, to Hz; each call is a little higher or lower and louder or softer.
@@ -89,7 +93,9 @@ def syllables(rng: np.random.Generator, length: Range, pause: Range, pitch: Curv
         progress = (np.arange(count) / count)[: LENGTH - start]
         stop = start + len(progress)
         height[start:stop] = pitch(progress) * rng.uniform(0.95, 1.05)
-        loudness[start:stop] = rng.uniform(0.7, 1.0) * np.minimum(1, progress / attack) * np.minimum(1, (1 - progress) / 0.3)
+        loudness[start:stop] = (
+            rng.uniform(0.7, 1.0) * np.minimum(1, progress / attack) * np.minimum(1, (1 - progress) / 0.3)
+        )
         start = stop + int(rng.uniform(*pause) * SAMPLE_RATE)
     return height, loudness
 
@@ -107,7 +113,9 @@ def _dog(rng: np.random.Generator, label: str) -> Array:
     long = {"dog howling": 2.5, "dog baying": 1.8, "dog whimpering": 1.2, "dog growling": 1.5}.get(label, 1.0)
     high = {"dog whimpering": 1.25, "dog growling": 0.8}.get(label, 1.0) * rng.uniform(0.85, 1.15)
     pitch, loud = syllables(rng, (0.13 * long, 0.2 * long), (0.2, 0.4), lambda u: high * (520 - 260 * u), attack=0.06)
-    throat = shape(voice(pitch, 0.4) + rng.normal(0, 0.9, LENGTH), formants((620 * high, 160, 1), (1250 * high, 220, 0.8)))
+    throat = shape(
+        voice(pitch, 0.4) + rng.normal(0, 0.9, LENGTH), formants((620 * high, 160, 1), (1250 * high, 220, 0.8))
+    )
     return np.asarray(throat * loud**1.5)
 
 
@@ -117,7 +125,11 @@ def _cat(rng: np.random.Generator, label: str) -> Array:
     tone = voice(pitch, 0.3)
     opening = np.clip((pitch / high - 560) / 260, 0, 1)
     closed, wide = shape(tone, formants((750, 120, 1))), shape(tone, formants((1500, 160, 0.9), (2900, 260, 1.6)))
-    purr = shape(rng.normal(0, 1, LENGTH), band(150, 400)) * (0.4 if label == "cat purring" else 0.05) * (np.sin(2 * np.pi * 25 * moments()) > 0)
+    purr = (
+        shape(rng.normal(0, 1, LENGTH), band(150, 400))
+        * (0.4 if label == "cat purring" else 0.05)
+        * (np.sin(2 * np.pi * 25 * moments()) > 0)
+    )
     return np.asarray((closed * (1 - opening) + wide * opening) * loud + purr)
 
 
@@ -137,9 +149,18 @@ def _sheep(rng: np.random.Generator, label: str) -> Array:
 
 def _horse(rng: np.random.Generator, label: str) -> Array:
     high, hooves = rng.uniform(0.9, 1.1), rng.uniform(0.24, 0.3)
-    pitch, loud = syllables(rng, (1.0, 1.5), (0.3, 0.6), lambda u: high * (1300 - 750 * u) * (1 + 0.08 * np.sin(2 * np.pi * 14 * u)), attack=0.05)
+    pitch, loud = syllables(
+        rng,
+        (1.0, 1.5),
+        (0.3, 0.6),
+        lambda u: high * (1300 - 750 * u) * (1 + 0.08 * np.sin(2 * np.pi * 14 * u)),
+        attack=0.05,
+    )
     neigh = voice(pitch, 0.5) * loud * (0.7 + 0.3 * np.sin(2 * np.pi * 11 * moments()))
-    clop = shape(clicks(rng, onsets(rng, (hooves, 1.1 * hooves)), 0.012) * rng.normal(0, 1, LENGTH), formants((780 * high, 70, 1), (1650, 120, 0.4)))
+    clop = shape(
+        clicks(rng, onsets(rng, (hooves, 1.1 * hooves)), 0.012) * rng.normal(0, 1, LENGTH),
+        formants((780 * high, 70, 1), (1650, 120, 0.4)),
+    )
     share = 0.35 if label == "horse clip-clop" else 0.75
     return np.asarray(share * neigh / np.abs(neigh).max() + (1 - share) * clop / np.abs(clop).max())
 
@@ -216,7 +237,11 @@ def _bus(rng: np.random.Generator, label: str) -> Array:
 def _car(rng: np.random.Generator, label: str) -> Array:
     fast = {"race car, auto racing": 1.5, "car engine idling": 0.85, "car engine starting": 1.1}.get(label, 1.0)
     engine = voice(fast * rng.uniform(75, 100) * (1 + 0.25 * wobble(rng, 0.8)), 0.9)
-    knocks = clicks(rng, onsets(rng, (0.12, 0.14)), 0.01) * rng.normal(0, 1, LENGTH) * (0.6 if label == "car engine knocking" else 0.0)
+    knocks = (
+        clicks(rng, onsets(rng, (0.12, 0.14)), 0.01)
+        * rng.normal(0, 1, LENGTH)
+        * (0.6 if label == "car engine knocking" else 0.0)
+    )
     high = rng.uniform(390, 440)
     pitch, loud = syllables(rng, (0.35, 0.6), (0.3, 0.6), lambda u: high + 0 * u, attack=0.03)
     horn = (voice(pitch, 0.3) + voice(1.26 * pitch, 0.3)) * (loud > 0.1)
@@ -248,7 +273,10 @@ def _tennis_racket(rng: np.random.Generator, label: str) -> Array:
     times, far = onsets(rng, (0.7, 1.0)), rng.uniform(0.16, 0.2)
     strings = formants((rng.uniform(1150, 1350), 50, 1), (rng.uniform(2300, 2600), 80, 0.8))
     hit = shape(clicks(rng, times, 0.03) * rng.normal(0, 1, LENGTH), strings)
-    return np.asarray(hit + sum(level * np.roll(hit, int(turn * far * SAMPLE_RATE)) for turn, level in ((1, 0.45), (2, 0.22), (3, 0.1))))
+    return np.asarray(
+        hit
+        + sum(level * np.roll(hit, int(turn * far * SAMPLE_RATE)) for turn, level in ((1, 0.45), (2, 0.22), (3, 0.1)))
+    )
 
 
 def _cell_phone(rng: np.random.Generator, label: str) -> Array:
@@ -268,7 +296,9 @@ def _mouse(rng: np.random.Generator, label: str) -> Array:
     times = onsets(rng, (0.8, 1.2))
     double = np.concatenate([times, times + rng.uniform(0.11, 0.15)])
     tone = rng.uniform(3000, 3300)
-    return shape(clicks(rng, double, 0.005) * rng.normal(0, 1, LENGTH), formants((tone, 160, 1), (0.7 * tone, 120, 0.35)))
+    return shape(
+        clicks(rng, double, 0.005) * rng.normal(0, 1, LENGTH), formants((tone, 160, 1), (0.7 * tone, 120, 0.35))
+    )
 
 
 VOICES: dict[str, Callable[[np.random.Generator, str], Array]] = {
