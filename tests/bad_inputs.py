@@ -184,6 +184,13 @@ def no_known_category(world: SmallWorld) -> list[str]:
     return [str(world.json)]
 
 
+def foreign_file(world: SmallWorld) -> list[str]:
+    """One more instances file, of other things."""
+    content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "unicorn"}]}
+    put(world.json.with_name("instances_of_unicorns.json"), json.dumps(content).encode())
+    return ["instances_of_unicorns.json"]
+
+
 def repeated(kind: str, **changes: Any) -> Damage:
     """The first record of a kind once more, with changes."""
     return bad_json(lambda rows: rows[kind].append({**rows[kind][0], **changes}))
@@ -316,6 +323,7 @@ OUTLINES = [
 RECORDS = [
     Case("30 an unknown category", strange_category, "warn", "unknown-category"),
     Case("30b no known category", no_known_category, "abort", "no-known-category"),
+    Case("30c no known category in one file of two", foreign_file, "warn", "no-known-category"),
     Case("31 an image id twice", repeated("images", file_name="other.jpg"), "abort", "duplicate-id"),
     Case("32 an annotation id twice", repeated("annotations", category_id=18), "abort", "duplicate-id"),
     Case("33 a category id twice", repeated("categories", name="unicorn"), "abort", "duplicate-category"),

@@ -68,6 +68,8 @@ class SmallWorld:
                 str(self.folder / f"coco/{split}2017"),
             ]
             flags += ["--captions", str(notes / f"captions_{split}2017.json")]
+        for more in sorted(self.json.parent.glob("instances_of_*")):
+            flags += ["--coco-json", str(more), "--coco-images", str(self.images)]
         return flags
 
     def copy(self, folder: Path) -> SmallWorld:

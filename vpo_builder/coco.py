@@ -166,7 +166,11 @@ def _gather(path: Path, root: int, gathered: _Gathered) -> None:
     _check_ids([annotation.id for annotation in content.annotations], "annotations", path)
     _check_categories(content.categories, path)
     categories = {category.id: _category(category.name, gathered.labels) for category in content.categories}
-    gathered.known |= any(categories.values())
+    if any(categories.values()):
+        gathered.known = True
+    else:
+        message = "names no category of the label table; nothing of it is used"
+        gathered.rejections.append(Rejection("file", path.name, "no-known-category", message, warning=True))
     gathered.names += [category.name for category in content.categories]
     gathered.counts.update(images=len(content.images), annotations=len(content.annotations))
     of_image = {image.id: gathered.annotations.setdefault(image.id, []) for image in content.images}

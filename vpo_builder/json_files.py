@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import re
@@ -55,6 +56,8 @@ def _read(path: Path) -> Buffer:
         with open(path, "rb") as stream:
             buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError from error
         raise DataError("json-unreadable", path, f"can't be read ({error}); check the path") from error
     if buffer[:2] == b"\x1f\x8b":
         raise DataError("json-malformed", path, "is compressed with gzip (byte 0); unpack it first")
