@@ -37,9 +37,8 @@ def _vpo(sample: Sample, name: str, audio: str) -> Sample:
     )
     if audio == "reference":
         return sample
-    stems = tuple(
-        f"{vpo.folder(home)}/stems/{name}/{source.instance.annotation_id:012d}.wav" for source in sample.sources
-    )
+    stem = f"{vpo.folder(home)}/stems/{sample.picture.id:012d}"
+    stems = tuple(f"{stem}_{source.instance.annotation_id:012d}.wav" for source in sample.sources)
     return replace(sample, mixture_file=f"{vpo.folder(home)}/mixture/{name}.wav", stem_files=stems)
 
 
