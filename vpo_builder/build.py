@@ -178,7 +178,7 @@ def _render(
     engine: Engine,
     progress: Progress,
 ) -> None:
-    done = journal.done("sample")
+    done = journal.keys("sample")
     todo = [
         (variant, sample)
         for variant, sample in _jobs(written, *settings.part)
@@ -192,7 +192,7 @@ def _render(
     with progress.stage("render", len(todo)) as advance:
         for outcome in engine.run(partial(_render_job, studio=studio), todo):
             variant, sample = outcome.item
-            journal.record("sample", f"{variant}:{sample.mask_file}", msgspec.to_builtins(finished(outcome)))
+            journal.record("sample", f"{variant}:{sample.mask_file}", finished(outcome))
             advance()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from evaluators.dataset import DATASET, read_info
@@ -25,7 +26,7 @@ from evaluators.files import atomic_write, is_full, write_text
 
 WORK = ".vpo"
 BUILD = f"{WORK}/build.json"
-Done = dict[str, dict[str, Any]]  # finished items by kind and key
+Done = dict[str, dict[str, bytes]]  # finished items by kind and key, each as JSON: a million objects slow Python down
 
 
 class Journal:
@@ -102,15 +103,20 @@ class Journal:
         )
         self._others = _by_kind(lines)
 
+    def keys(self, kind: str) -> set[str]:
+        """Keys of the finished items of a kind, of this journal and of the others as last read."""
+        return {*self._others.get(kind, ()), *self._own.get(kind, ())}
+
     def done(self, kind: str) -> dict[str, Any]:
-        """Finished items of a kind, by key, of this journal and of the others as last read."""
-        return {**self._others.get(kind, {}), **self._own.get(kind, {})}
+        """Finished items of a kind, by key, as JSON has them."""
+        found = {**self._others.get(kind, {}), **self._own.get(kind, {})}
+        return {key: json.loads(value) for key, value in found.items()}
 
     def record(self, kind: str, key: str, value: Any) -> None:
-        """Write down that an item is finished."""
-        self._own.setdefault(kind, {})[key] = value
-        line = json.dumps({"kind": kind, "key": key, "value": value}, separators=(",", ":"))
-        self._stream.write(line.encode() + b"\n")
+        """Write down that an item is finished; ``value`` is a record or what JSON knows."""
+        encoded = _encoded(value)
+        self._own.setdefault(kind, {})[key] = encoded
+        self._stream.write(b'{"kind":%b,"key":%b,"value":%b}\n' % (_encoded(kind), _encoded(key), encoded))
         self._stream.flush()
 
     def discard(self) -> None:
@@ -143,10 +149,35 @@ def _whole_lines(path: Path) -> list[bytes]:
     return list(takewhile(lambda line: line.endswith(b"}\n"), content.splitlines(keepends=True)))
 
 
+def _encoded(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file name that is no Unicode
+        return json.dumps(msgspec.to_builtins(value)).encode()
+
+
+class _Line(msgspec.Struct):
+    kind: str
+    key: str
+    value: msgspec.Raw
+
+
+_LINES = msgspec.json.Decoder(_Line)
+
+
+def _decoded(line: bytes) -> tuple[str, str, bytes]:
+    try:
+        row = _LINES.decode(line)
+        return row.kind, row.key, bytes(row.value)
+    except msgspec.DecodeError:  # a file name that is no Unicode
+        loose = json.loads(line)
+        return loose["kind"], loose["key"], json.dumps(loose["value"]).encode()
+
+
 def _by_kind(lines: Iterable[bytes]) -> Done:
     done: Done = {}
-    for row in map(json.loads, lines):
-        done.setdefault(row["kind"], {})[row["key"]] = row["value"]
+    for kind, key, value in map(_decoded, lines):
+        done.setdefault(kind, {})[key] = value
     return done
 
 

@@ -139,12 +139,12 @@ class _Runner:
                     examined = Examined(
                         None, (Rejection(name.removesuffix("s"), outcome.item.file, "worker-lost", message),)
                     )
-                self.journal.record(name, outcome.item.key, msgspec.to_builtins(examined))
+                self.journal.record(name, outcome.item.key, examined)
                 advance()
 
     def unexamined(self, name: str, items: Sequence[_Item]) -> int:
         """How many items no shard has examined yet."""
-        done = self.journal.done(name)
+        done = self.journal.keys(name)
         return sum(item.key not in done for item in items)
 
     def results(self, name: str, items: Sequence[_Item], kind: type[Found]) -> tuple[list[Found], list[Rejection]]:
