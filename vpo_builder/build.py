@@ -87,7 +87,7 @@ def _complete(
     written: Written, settings: Settings, name: str, labels: LabelTable, journal: Journal, progress: Progress
 ) -> DatasetInfo:
     """Turn rendered samples into a dataset."""
-    files = {path.name: sha256_file(path) for path in table_paths(settings)}
+    files = [(path.name, sha256_file(path)) for path in table_paths(settings)]
     outcome = Outcome(
         settings, name, labels.categories, written.base, written.variants, written.rejections, written.shortages, files
     )

@@ -31,7 +31,7 @@ PATHS = (
 SETTING_RULES = {
     "ss": "one instance of one category sounds, and the image shows no other of that category",
     "ms": "one to five categories sound, none of them is seen twice",
-    "msmi": "at least one category is seen more than once; each source has a clip of its own",
+    "msmi": "the samples of MS, and images that show a category more than once, where at least two of it sound; each source has a clip of its own",
 }
 
 

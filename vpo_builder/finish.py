@@ -48,7 +48,7 @@ class Outcome:
     variants: Mapping[str, Samples]
     rejections: Sequence[Rejection]
     shortages: Sequence[str]
-    sources: Mapping[str, str]  # SHA-256 of each json file and table, by file name
+    sources: Sequence[tuple[str, str]]  # name and SHA-256 of each json file and table
 
 
 def settled(samples: Samples, receipts: Mapping[str, Any]) -> dict[str, tuple[Sample, ...]]:
@@ -128,7 +128,7 @@ def _reports(outcome: Outcome, info: DatasetInfo, stats: dict[str, Any]) -> dict
         "rejected": dict(sorted(reasons.items())),
         "warnings": dict(sorted(Counter(r.reason for r in outcome.rejections if r.warning).items())),
         "shortages": list(outcome.shortages),
-        "sources": dict(outcome.sources),
+        "sources": [{"file": name, "sha256": digest} for name, digest in outcome.sources],
         "stats": stats,
     }
     return {

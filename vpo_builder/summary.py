@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from evaluators.dataset import Sample
 
 from .material import Material
+from .stats import imbalance
 
 WIDTH = 240  # of a line on the screen
 
@@ -39,7 +40,8 @@ def plan_lines(samples: Mapping[str, Sequence[Sample]], shortages: Sequence[str]
 
 
 def _imbalance(sources: Counter[str]) -> str:
-    if not sources:
+    found = imbalance(sources)
+    if not found:
         return ""
-    (most, high), *_, (least, low) = [*sources.most_common(), *sources.most_common()[-1:]]
-    return f", imbalance {high / low:.1f} ({most} {high}, {least} {low})"
+    most, least = found["most"], found["least"]
+    return f", imbalance {found['ratio']:.1f} ({most} {sources[most]}, {least} {sources[least]})"
