@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context, parent_process
 from threading import Thread, current_thread, main_thread
 from types import TracebackType
@@ -66,6 +67,9 @@ class Engine:
     def __enter__(self) -> Engine:
         if self._workers == 1:
             _keep_memory()
+        elif self.kind == "local":
+            for _ in range(self._workers):  # they start while the caller still reads its tables
+                self._open().submit(_ready)
         return self
 
     def __exit__(
@@ -150,6 +154,11 @@ def _end_with_parent() -> None:
     if parent:
         parent.join()
         os._exit(1)
+
+
+def _ready() -> None:
+    """The first task of a worker: import what the others need, through the module that builds."""
+    import_module(".build", __package__)
 
 
 def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
