@@ -67,10 +67,8 @@ def _setting_options(command: Command) -> Command:
             name = name if field.default is False else f"{name}/--no-{field.name.replace('_', '-')}"
         else:
             parts = {"type": click.Choice(choices) if choices else kind(field), "multiple": repeatable(field)}
-        shown = field.default if field.default not in (None, (), False) else None
-        help_text = field.metadata["help"] + (
-            f"  [default: {shown}]" if shown is not None and shown is not True else ""
-        )
+        shown = None if isinstance(field.default, bool) or field.default == () else field.default
+        help_text = field.metadata["help"] + (f"  [default: {shown}]" if shown is not None else "")
         command = click.option(name, field.name, default=None, help=help_text, **parts)(command)
     return command
 
