@@ -123,9 +123,9 @@ def cpu_seconds(function: Callable[[], Any]) -> float:
 
 def build_in_process(folder: Path, out: Path) -> float:
     """CPU seconds of the whole build in this process, without the start of Python."""
+    from evaluators.progress import Progress
     from vpo_builder.build import build
     from vpo_builder.configfile import make_settings
-    from vpo_builder.progress import Progress
 
     settings = make_settings({
         "split": "msmi", "msmi_base": False, "audio": "render", "gallery": 0, "clip_uses": 9, "workers": 1, "out": str(out),

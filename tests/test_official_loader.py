@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluators.progress import Progress
 from vpo_builder.build import build
-from vpo_builder.progress import Progress
 from vpo_builder.settings import Settings
 
 pd = pytest.importorskip("pandas")

@@ -20,11 +20,11 @@ import tomli_w
 
 from evaluators.dataset import MANIFEST, read_info, read_manifest
 from evaluators.errors import DataError
+from evaluators.progress import Progress
 from vpo_builder.build import build
 from vpo_builder.finish import config
 from vpo_builder.journal import WORK, Journal
 from vpo_builder.merge import merge
-from vpo_builder.progress import Progress
 from vpo_builder.settings import Settings
 from vpo_builder.sources import WORLD
 from vpo_builder.verify import verify

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from evaluators.categories import voc_colour
+from evaluators.progress import Progress
 from vpo_builder.build import build
-from vpo_builder.progress import Progress
 from vpo_builder.settings import Settings
 from vpo_builder.verify import verify
 

@@ -15,8 +15,8 @@ import soundfile
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from evaluators.engines import Engine
 from evaluators.errors import DataError
-from vpo_builder.engines import Engine
 from vpo_builder.world import World, clip_row, encode_clip, vggsound_labels, write_world
 
 IMAGES, CLIPS = 20, 2

@@ -13,20 +13,20 @@ import msgspec
 import numpy as np
 
 from evaluators.dataset import DatasetInfo, Sample, read_info
+from evaluators.engines import Engine, finished
 from evaluators.errors import DataError
 from evaluators.files import sha256_file, write_text
+from evaluators.progress import Progress
 
 from .audio_files import write_wav
 from .clips import read_id_list
 from .draws import generator
-from .engines import Engine, finished
 from .finish import Outcome, finish, rejection_lines
 from .journal import WORK, Journal, completed
 from .labels import LabelTable, read_labels
 from .material import Material, Rejection
 from .mixing import noise
 from .plan import Plan, make_plan, shortages
-from .progress import Progress
 from .render import Receipt, Studio, render_sample
 from .scan import CLIPS, rejected_error, scan
 from .settings import Settings
@@ -69,7 +69,7 @@ def build(settings: Settings, progress: Progress) -> DatasetInfo | None:
         )
     with (
         Journal(folder, name, settings.content(), settings.shard) as journal,
-        Engine(settings.workers, settings.engine) as engine,
+        Engine(settings.workers, settings.engine, warm_up="vpo_builder.build") as engine,
     ):
         labels = read_labels(settings.labels, settings.more_labels)
         sources = find_sources(settings, engine, progress)

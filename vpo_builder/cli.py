@@ -98,8 +98,9 @@ def main() -> None:
 @_told
 def build(config_file: Path | None, **flags: Any) -> None:
     """Build VPO-SS, VPO-MS or VPO-MSMI. The same folder again resumes, or says that it is complete."""
+    from evaluators.progress import for_screen
+
     from .build import build as run_build
-    from .progress import for_screen
 
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     read = read_config(config_file) if config_file else {}
@@ -126,8 +127,9 @@ def merge(folders: tuple[Path, ...], out: Path | None, workers: int | None, quie
     vpo build --shard 1/2 --out DIR ...    run both; then both again, to render; then
     vpo build --shard 2/2 --out DIR ...    vpo merge DIR
     """
+    from evaluators.progress import for_screen
+
     from .merge import merge as run_merge
-    from .progress import for_screen
 
     run_merge(folders, out, for_screen(quiet), workers)
 
@@ -236,12 +238,13 @@ def gallery(folder: Path, limit: int) -> None:
 @_told
 def world(folder: Path, images: int, clips: int, seed: int, workers: int | None, quiet: bool) -> None:
     """Write the sample world: a drawn COCO folder and a synthesized VGGSound folder."""
-    from .engines import Engine
-    from .progress import for_screen
+    from evaluators.engines import Engine
+    from evaluators.progress import for_screen
+
     from .sources import make_world
 
     progress = for_screen(quiet)
-    with Engine(workers) as engine:
+    with Engine(workers, warm_up="vpo_builder.build") as engine:
         made = make_world(folder, images, clips, seed, engine, progress)
     for name, paths in dataclasses.asdict(made).items():
         progress.line(f"{name:<12} {paths if isinstance(paths, Path) else ' '.join(map(str, paths))}")

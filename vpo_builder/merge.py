@@ -8,11 +8,11 @@ from pathlib import Path
 from evaluators.dataset import DatasetInfo
 from evaluators.errors import DataError
 from evaluators.files import link_or_copy
+from evaluators.progress import Progress
 
 from .build import build
 from .configfile import make_settings
 from .journal import WORK, read_build
-from .progress import Progress
 from .sources import build_sha256
 
 

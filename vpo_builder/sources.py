@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from evaluators.categories import vpo_categories
+from evaluators.engines import Engine
 from evaluators.errors import DataError
 from evaluators.files import sha256_file
+from evaluators.progress import Progress
 
-from .engines import Engine
-from .progress import Progress
 from .settings import Settings
 from .world import World, write_world
 

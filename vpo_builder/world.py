@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from evaluators.engines import Engine, finished
 from evaluators.errors import DataError
 from evaluators.files import atomic_write, write_text
 
 from .audio_files import encode_flac, encode_wav
 from .draws import generator
-from .engines import Engine, finished
 from .mixing import to_pcm16
 from .settings import SAMPLE_RATE
 from .world_annotations import annotation_rows, categories, image_row

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tasks import deadly, square
 
-from vpo_builder.engines import Engine, Lost, Outcome
+from evaluators.engines import Engine, Lost, Outcome
 
 
 def run(task: Callable[[int], int], items: Sequence[int], workers: int) -> list[Outcome[int, int]]:
@@ -46,7 +46,7 @@ def test_an_error_in_a_task_ends_the_run() -> None:
 
 def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     code = (
-        "import sys; from functools import partial; from pathlib import Path; from tasks import slow; from vpo_builder.engines import Engine\n"
+        "import sys; from functools import partial; from pathlib import Path; from tasks import slow; from evaluators.engines import Engine\n"
         "with Engine(2) as engine: list(engine.run(partial(slow, started=Path(sys.argv[1])), range(20)))"
     )
     paths = os.pathsep.join(path or os.getcwd() for path in [str(Path(__file__).parent), *sys.path])

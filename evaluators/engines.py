@@ -18,7 +18,7 @@ from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from evaluators.errors import DataError
+from .errors import DataError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,8 +58,19 @@ def finished(outcome: Outcome[Item, Result]) -> Result:
 class Engine:
     """Runs tasks on ``workers`` processes (as many as cores by default). Use as a context manager."""
 
-    def __init__(self, workers: int | None = 1, kind: str = "local") -> None:
-        self.kind = kind
+    def __init__(
+        self,
+        workers: int | None = 1,
+        kind: str = "local",
+        *,
+        warm_up: str = "",
+        start: str = "spawn",
+        chunk: int = CHUNK,
+    ) -> None:
+        """``kind`` is ``local`` or ``ray``; ``warm_up`` a module that workers import first; ``start`` how processes
+        start (``fork`` is fastest, and only for a program that has no threads); ``chunk`` the items handed out at once.
+        """
+        self.kind, self._warm_up, self._start, self._chunk = kind, warm_up, start, chunk
         self._asked = workers
         self._workers = workers or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
@@ -69,7 +80,7 @@ class Engine:
             _keep_memory()
         elif self.kind == "local":
             for _ in range(self._workers):  # they start while the caller still reads its tables
-                self._open().submit(_ready)
+                self._open().submit(_ready, self._warm_up)
         return self
 
     def __exit__(
@@ -91,7 +102,7 @@ class Engine:
             yield from self._in_pool(function, items)
 
     def _in_pool(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Outcome[Item, Result]]:
-        waiting = deque(_chunks(items))
+        waiting = deque(_chunks(items, self._chunk))
         running: Running[Result, Item] = {}
         while waiting or running:
             pool = self._open()
@@ -112,7 +123,7 @@ class Engine:
                 self._close()
 
     def _open(self) -> ProcessPoolExecutor:
-        self._pool = self._pool or ProcessPoolExecutor(self._workers, get_context("spawn"), _start_worker)
+        self._pool = self._pool or ProcessPoolExecutor(self._workers, get_context(self._start), _start_worker)
         return self._pool
 
     def _close(self) -> None:
@@ -156,17 +167,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _ready() -> None:
-    """The first task of a worker: import what the others need, through the module that builds."""
-    import_module(".build", __package__)
+def _ready(module: str) -> None:
+    """The first task of a worker: import what the others need."""
+    if module:
+        import_module(module)
 
 
 def _chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     return [function(item) for item in items]
 
 
-def _chunks(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int]]:
-    return ((items[start : start + CHUNK], 0) for start in range(0, len(items), CHUNK))
+def _chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[tuple[Sequence[Item], int]]:
+    return ((items[start : start + size], 0) for start in range(0, len(items), size))
 
 
 def _after_death(
