@@ -1,0 +1,69 @@
+"""Joint histograms of a prediction and a ground truth: one pass over the pixels, from which every count is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Counts = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def level_histogram(levels: Array, gt: Array, size: int) -> tuple[Floats, Floats]:
+    """Pixels at each level 0..size-1, and how much of the gt lies there: two float64 (size,).
+
+    ``levels`` unsigned integers (height, width); ``gt`` the same shape, bool, or float weights in [0, 1]
+    (a fractional gt, as official loaders can make one).
+    """
+    if gt.dtype != np.bool_:
+        flat = levels.ravel()
+        return np.bincount(flat, minlength=size).astype(np.float64), np.bincount(flat, gt.ravel(), minlength=size)
+    step = 1 << (size - 1).bit_length()  # a power of two at or above size
+    joint = levels.astype(np.uint16 if 2 * step <= 1 << 16 else np.uint32)
+    joint |= np.multiply(gt, step, dtype=joint.dtype)
+    both = np.bincount(joint.ravel(), minlength=2 * step).reshape(2, step)[:, :size].astype(np.float64)
+    return both.sum(axis=0), both[1]
+
+
+def label_histogram(pred: Array, gt: Array) -> Counts:
+    """Rows (gt, pred, pixels) of each pair of labels that occurs: int64 (pairs, 3), ascending.
+
+    ``pred`` and ``gt`` are integers of one shape. ``uint8`` maps are counted by runs of equal blocks of eight
+    pixels, since label maps mostly repeat; others by their own values, which may be negative.
+    """
+    if pred.shape != gt.shape:
+        raise ValueError(f"pred and gt must have one shape, found {pred.shape} and {gt.shape}")
+    if pred.dtype == np.uint8 and gt.dtype == np.uint8:
+        counts = _byte_pairs(np.ascontiguousarray(pred).ravel(), np.ascontiguousarray(gt).ravel())
+        pairs = np.flatnonzero(counts)
+        return np.stack([pairs >> 8, pairs & 255, counts[pairs]], axis=1)
+    values, places = np.unique(np.stack([gt.ravel(), pred.ravel()]), return_inverse=True)
+    places = places.reshape(2, -1)
+    counts = np.bincount(places[0] * len(values) + places[1], minlength=len(values) ** 2)
+    pairs = np.flatnonzero(counts)
+    rows = np.stack([values[pairs // max(len(values), 1)], values[pairs % max(len(values), 1)], counts[pairs]], axis=1)
+    return rows.astype(np.int64)
+
+
+def _byte_pairs(pred: Array, gt: Array) -> Counts:
+    """Pixels of each pair 256 gt + pred, int64, of two flat uint8 arrays."""
+    whole = len(pred) // 8 * 8
+    blocks = pred[:whole].view(np.uint64), gt[:whole].view(np.uint64)
+    changes = np.flatnonzero((blocks[0][1:] != blocks[0][:-1]) | (blocks[1][1:] != blocks[1][:-1]))
+    if 4 * len(changes) > len(blocks[0]) or not whole:  # runs would not pay
+        return np.bincount(_codes(pred, gt))
+    last = np.append(changes, len(blocks[0]) - 1)
+    lengths = np.diff(last, prepend=-1)
+    rest = _codes(pred[whole:], gt[whole:])
+    codes = np.concatenate([_codes(blocks[0][last].view(np.uint8), blocks[1][last].view(np.uint8)), rest])
+    weights = np.concatenate([np.repeat(lengths, 8), np.ones(len(rest), lengths.dtype)])
+    return np.bincount(codes, weights).astype(np.int64)  # exact: sums below 2**53
+
+
+def _codes(pred: Array, gt: Array) -> Array:
+    codes = gt.astype(np.uint16)
+    codes <<= 8
+    codes |= pred
+    return codes

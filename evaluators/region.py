@@ -1,0 +1,56 @@
+"""Region measures from pixel counts: J as official codes compute it, Ref-AVS's S, AVSBench-Robust's FPR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[Any]]
+
+
+def jaccard(hit: Floats, pred: Floats, gt: Floats, *, both_empty: float = 1.0) -> Floats:
+    """J = |pred and gt| / |pred or gt| from pixel counts, float64; ``both_empty`` where neither has a pixel."""
+    union = np.asarray(pred, np.float64) + gt - hit
+    empty = union == 0
+    j: Floats = np.where(empty, both_empty, np.asarray(hit, np.float64) / np.where(empty, 1, union))
+    return j
+
+
+def avsbench_j(hit: Floats, pred: Floats, gt: Floats, pixels: Floats) -> Floats:
+    """J of each frame, float32 (frames,), by AVSBench's rule (avs_s4/utils/utility.py, ``mask_iou``).
+
+    I / (U + 1e-7); in a frame without gt the background is compared instead: I = pixels in neither, U = all pixels.
+    So an empty prediction of an empty frame scores 1, and false pixels there cost little.
+    """
+    empty = gt == 0
+    inter = np.where(empty, pixels - pred, hit).astype(np.float32)
+    union = np.where(empty, pixels, pred + gt - hit).astype(np.float32)
+    return inter / (union + np.float32(1e-7))
+
+
+def mean_float32(values: Floats) -> np.float32:
+    """``torch.sum(values) / len(values)`` in float32: below 8 values torch adds in four lanes, which the last bit shows."""
+    if len(values) < 8:
+        lanes = [values[lane::4].sum(dtype=np.float32) for lane in range(min(4, len(values)))]
+        total = np.float32(0)
+        for lane in lanes:
+            total += lane
+    else:
+        total = np.float32(values.sum(dtype=np.float64))
+    return np.float32(total / np.float32(len(values)))
+
+
+def running_mean_float32(values: Floats) -> float:
+    """Mean as AVSBench's ``AverageMeter`` keeps it: one float32 sum, a batch after the other."""
+    return float(np.cumsum(values, dtype=np.float32)[-1] / np.float32(len(values)))
+
+
+def false_positive_rate(pred: Floats, pixels: Floats) -> Floats:
+    """AVSBench-Robust's FPR of each frame: share of pixels predicted, whatever the gt, float32."""
+    return pred.astype(np.float32) / (pixels.astype(np.float32) + np.float32(1e-7))
+
+
+def null_s(pred: Floats, pixels: Floats) -> float:
+    """Ref-AVS's S on null references: sqrt(predicted pixels / pixels), pooled over the frames given."""
+    return float(np.sqrt(np.float32(pred.sum()) / np.float32(pixels.sum())))
