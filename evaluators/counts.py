@@ -6,7 +6,7 @@ Two records, and each can stand in for the other: :class:`ObjectCounts` (soundin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ def scale_and_levels(pred: Array, full: float = 255) -> tuple[Scale, Array]:
 
 
 def count_objects(
-    frames: Iterable[tuple[Array, Array]], *, full: float = 255, others: Sequence[Array] = ()
+    frames: Iterable[tuple[Array, Array]], *, full: float = 255, others: Array | None = None
 ) -> ObjectCounts:
     """Counts of the frames (pred, gt) of one sample.
 
@@ -66,7 +66,7 @@ def count_objects(
     rows, curves, other_curves = [], _no_curves(), _no_curves()
     hard = True
     for number, (pred, gt) in enumerate(frames):
-        other = others[number] if len(others) else None
+        other = None if others is None else others[number]
         if gt.dtype == np.uint8:
             pred, gt, other = _without_void(pred, gt, other)
         scale, levels = scale_and_levels(pred, full)
@@ -81,7 +81,7 @@ def count_objects(
     table = np.array(rows, np.float64).reshape(len(rows), -1)  # (frames, 3 + 2 cuts)
     pixels, gt_pixels, best = table[:, 0], table[:, 1], table[:, 2]
     area, hits = np.split(table[:, 3:], 2, axis=1)
-    return ObjectCounts(pixels, gt_pixels, area, hits, curves, best, other_curves if len(others) else None, hard)
+    return ObjectCounts(pixels, gt_pixels, area, hits, curves, best, None if others is None else other_curves, hard)
 
 
 def _without_void(pred: Array, gt: Array, other: Array | None) -> tuple[Array, Array, Array | None]:

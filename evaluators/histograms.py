@@ -22,7 +22,7 @@ def level_histogram(levels: Array, gt: Array, size: int) -> tuple[Floats, Floats
         return np.bincount(flat, minlength=size).astype(np.float64), np.bincount(flat, gt.ravel(), minlength=size)
     step = 1 << (size - 1).bit_length()  # a power of two at or above size
     joint = levels.astype(np.uint16 if 2 * step <= 1 << 16 else np.uint32)
-    joint |= np.multiply(gt, step, dtype=joint.dtype)
+    joint += np.multiply(gt, step, dtype=joint.dtype)
     both = np.bincount(joint.ravel(), minlength=2 * step).reshape(2, step)[:, :size].astype(np.float64)
     return both.sum(axis=0), both[1]
 

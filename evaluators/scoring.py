@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -65,18 +65,22 @@ class SampleCounts:
 
     def as_sequences(self) -> Mapping[str, Any]:
         """DAVIS's scores by task."""
-        return _there(self.sequences)
+        return there(self.sequences)
 
     def as_images(self) -> Sequence[Any]:
         """Saliency scores of each frame."""
-        return _there(self.images)
+        return there(self.images)
 
     def as_heat(self) -> Mapping[str, Array]:
         """cIoU of each frame, by rule."""
-        return _there(self.heat)
+        return there(self.heat)
 
 
-def _there(record: Any) -> Any:
+Record = TypeVar("Record")
+
+
+def there(record: Record | None) -> Record:
+    """The record, which a protocol needs."""
     if record is None:
         raise ValueError("these predictions are of a kind that this protocol doesn't score")
     return record
@@ -144,14 +148,13 @@ def _truth(gt: Array, categories: int) -> Array:
     return gt if gt.dtype.kind in "fb" else gt != 0
 
 
-def _soft(pred: Array, kind: str) -> tuple[Array, Sequence[Array]]:
+def _soft(pred: Array, kind: str) -> tuple[Array, Array | None]:
     """The soft (or bool) mask, and Stepping-Stones' map where there is one."""
     if kind == LOGITS:
-        other = steppingstones_map(pred)
-        return as_probability(pred), () if other is None else other
+        return as_probability(pred), steppingstones_map(pred)
     if kind in (MASK, LABELS):
-        return pred != 0, ()
-    return pred, ()
+        return pred != 0, None
+    return pred, None
 
 
 class Scorer:

@@ -48,7 +48,8 @@ def sums(sample: LabelCounts, classes: int, padding: bool) -> Array:
     inter, pred, gt = class_counts(sample.rows, sample.frames, classes)
     iou, f = class_scores(inter, pred, gt)
     table = np.stack([iou, f, (pred + gt - inter > 0).astype(np.float64)])  # (3, frames, classes)
-    return table.sum(axis=1) if padding else table[:, sample.valid].sum(axis=1)
+    total: Array = (table if padding else table[:, sample.valid]).sum(axis=1)
+    return total
 
 
 def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Outcome:
