@@ -12,10 +12,12 @@ from .outcome import Array, Outcome, nanmean
 from .protocols import DAVIS, LOCALIZATION, SALIENCY, Protocol
 
 
-def observe(
-    pred: Array, gt: Array, families: set[str], protocols: Sequence[Protocol], *, full: float = 255
-) -> dict[str, Any]:
-    """The fields of ``SampleCounts`` that the families need, of frames (frames, height, width)."""
+FAMILIES = {DAVIS, SALIENCY, LOCALIZATION}
+
+
+def observe(pred: Array, gt: Array, protocols: Sequence[Protocol], *, full: float = 255) -> dict[str, Any]:
+    """The fields of ``SampleCounts`` that the protocols need, of frames (frames, height, width)."""
+    families = {protocol.family for protocol in protocols}
     fields: dict[str, Any] = {}
     if DAVIS in families:
         from .boundary import score_sequence

@@ -6,7 +6,7 @@ Two records, and each can stand in for the other: :class:`ObjectCounts` (soundin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,20 +113,26 @@ def _from(histogram: Array) -> Array:
 
 def count_labels(frames: Iterable[tuple[Array, Array]], valid: Array | None = None) -> LabelCounts:
     """Counts of the frames (pred, gt) of one sample: integer label maps of one shape, in one index space."""
-    parts = []
-    for number, (pred, gt) in enumerate(frames):
-        rows = label_histogram(pred, gt)
-        parts.append(np.concatenate([np.full((len(rows), 1), number), rows], axis=1))
+    return labels_of_rows([label_histogram(pred, gt) for pred, gt in frames], valid)
+
+
+def labels_of_rows(frames: Sequence[Array], valid: Array | None = None) -> LabelCounts:
+    """The record of frames whose rows (gt, pred, pixels) are known, int64 (pairs, 3) each."""
+    parts = [np.concatenate([np.full((len(rows), 1), number), rows], axis=1) for number, rows in enumerate(frames)]
     table = np.concatenate(parts) if parts else np.zeros((0, 4), np.int64)
     return LabelCounts(table, len(parts), np.ones(len(parts), bool) if valid is None else np.asarray(valid, bool))
 
 
-def relabelled(counts: LabelCounts, gt: Callable[[int], int], pred: Callable[[int], int]) -> LabelCounts:
-    """The same counts in other label numbers. Labels that become one are added up when counted, not here."""
+def relabelled(counts: LabelCounts, gt: Mapping[int, int], pred: Mapping[int, int]) -> LabelCounts:
+    """The same counts in other label numbers; an empty mapping changes nothing. Raises ValueError for a label that a mapping lacks."""
     rows = counts.rows.copy()
-    for column, change in ((1, gt), (2, pred)):
-        values, places = np.unique(rows[:, column], return_inverse=True)
-        rows[:, column] = np.array([change(int(value)) for value in values], np.int64)[places.ravel()]
+    for column, values, what in ((1, gt, "gt"), (2, pred, "pred")):
+        if values:
+            found, places = np.unique(rows[:, column], return_inverse=True)
+            unknown = [int(value) for value in found if int(value) not in values]
+            if unknown:
+                raise ValueError(f"{what} holds the labels {unknown}, which stand for no category")
+            rows[:, column] = np.array([values[int(value)] for value in found], np.int64)[places.ravel()]
     return LabelCounts(rows, counts.frames, counts.valid)
 
 

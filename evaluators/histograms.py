@@ -18,11 +18,12 @@ def level_histogram(levels: Array, gt: Array, size: int) -> tuple[Floats, Floats
     (a fractional gt, as official loaders can make one).
     """
     if gt.dtype != np.bool_:
-        flat = levels.ravel()
-        return np.bincount(flat, minlength=size).astype(np.float64), np.bincount(flat, gt.ravel(), minlength=size)
+        total = np.bincount(levels.ravel(), minlength=size)
+        weighted = np.bincount(levels.ravel(), gt.ravel().astype(np.float64), minlength=size)
+        return total.astype(np.float64), weighted.astype(np.float64)
     step = 1 << (size - 1).bit_length()  # a power of two at or above size
-    joint = levels.astype(np.uint16 if 2 * step <= 1 << 16 else np.uint32)
-    joint += np.multiply(gt, step, dtype=joint.dtype)
+    joint: Array = levels.astype(np.uint16 if 2 * step <= 1 << 16 else np.uint32)
+    joint += gt.astype(joint.dtype) * joint.dtype.type(step)
     both = np.bincount(joint.ravel(), minlength=2 * step).reshape(2, step)[:, :size].astype(np.float64)
     return both.sum(axis=0), both[1]
 

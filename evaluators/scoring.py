@@ -20,7 +20,15 @@ import numpy as np
 from . import array_scores, detection, frames, object_scores, semantic
 from .activations import as_labels, as_probability, steppingstones_map
 from .categories import VOID
-from .counts import LabelCounts, ObjectCounts, count_labels, count_objects, labels_of_objects, objects_of_labels
+from .counts import (
+    LabelCounts,
+    ObjectCounts,
+    count_labels,
+    count_objects,
+    labels_of_objects,
+    objects_of_labels,
+    relabelled,
+)
 from .kinds import KINDS, LABELS, LOGITS, MASK
 from .outcome import Array, Outcome
 from .protocols import (
@@ -121,6 +129,7 @@ def count_sample(
     categories: int = 0,
     full: float = 255,
     valid: Array | None = None,
+    values: tuple[Mapping[int, int], Mapping[int, int]] = ({}, {}),
 ) -> SampleCounts:
     """Counts of one sample for the given protocols.
 
@@ -128,17 +137,39 @@ def count_sample(
     ``kind`` of the prediction: mask (not 0), soft (float in [0, 1], or ``uint8``/``uint16`` standing for v / ``full``),
     logits, labels. ``categories``: how many indices the gt has, background included; 0 for a gt that is sounding or not:
     bool, integers (not 0), or float weights in [0, 1]. In a gt of labels 255 is void and -1 not labelled.
-    ``valid`` bool (frames,): False for frames that a loader added.
+    ``valid`` bool (frames,): False for frames that a loader added. ``values``: what the labels in pred and gt stand for,
+    where they are not indices. Raises ValueError for labels that stand for nothing.
     """
     families = {protocol.family for protocol in protocols}
     if categories and (kind == LABELS or pred.ndim == 4):
         labels = pred if kind == LABELS else as_labels(pred)
-        counts = SampleCounts(labels=count_labels(zip(labels, gt, strict=True), valid))
-        return replace(counts, **array_scores.observe(labels, gt, families, protocols))
+        counts = relabelled(count_labels(zip(labels, gt, strict=True), valid), gt=values[1], pred=values[0])
+        _check_labels(counts, categories)
+        if not families & array_scores.FAMILIES:
+            return SampleCounts(labels=counts)
+        maps = _mapped(labels, values[0]), _mapped(gt, values[1])
+        return SampleCounts(labels=counts, **array_scores.observe(*maps, protocols))
     truth = _truth(gt, categories)
     soft, others = _soft(pred, kind)
     counts = SampleCounts(objects=count_objects(zip(soft, truth, strict=True), full=full, others=others))
-    return replace(counts, **array_scores.observe(soft, truth, families, protocols, full=full))
+    return replace(counts, **array_scores.observe(soft, truth, protocols, full=full))
+
+
+def _check_labels(counts: LabelCounts, categories: int) -> None:
+    """Raise ValueError for labels beyond the categories; in the gt, void and -1 are no labels."""
+    for column, what, allowed in ((1, "gt", (VOID, -1)), (2, "the prediction", ())):
+        labels = np.unique(counts.rows[:, column])
+        wrong = [int(label) for label in labels if not 0 <= label < categories and label not in allowed]
+        if wrong:
+            raise ValueError(f"{what} holds the labels {wrong}; there are {categories} categories, 0 to {categories - 1}")
+
+
+def _mapped(labels: Array, values: Mapping[int, int]) -> Array:
+    if not values:
+        return labels
+    table = np.zeros(256, np.uint8)
+    table[list(values)] = list(values.values())
+    return table[labels]
 
 
 def _truth(gt: Array, categories: int) -> Array:

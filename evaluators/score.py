@@ -1,0 +1,131 @@
+"""Pairs of files to counts, in parallel, and counts to numbers.
+
+Nothing depends on the number of workers or on the order in which they finish: samples keep the ground truth's order, and
+groups of neighbours, which the baseline "another sample" needs, are always the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .baselines import baseline_counts, thinned
+from .counts import HALF, relabelled
+from .engines import Engine, finished
+from .errors import DataError
+from .ground_truth import LABELS as LABEL_GT
+from .pairing import Pair
+from .progress import Progress
+from .protocols import Protocol
+from .sample_files import Frame, SampleFiles, Sources, read_pair
+from .scoring import SampleCounts, count_sample
+
+GROUP = 16  # samples that one task counts
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One sample's counts, and what happened on the way."""
+
+    id: str
+    counts: SampleCounts | None  # None where no frame was left
+    baselines: dict[str, SampleCounts]
+    tally: Counter[str]
+    hashes: tuple[tuple[str, str, str], ...]  # "pred" or "gt", name, SHA-256
+    problems: tuple[DataError, ...]
+    perfect: bool  # every labelled pixel is as in the gt
+    gt_share: float  # of the sample's pixels
+
+
+def count_pairs(
+    sources: Sources, protocols: Sequence[Protocol], pairs: Sequence[Pair], engine: Engine, progress: Progress
+) -> list[Scored]:
+    """Counts of all pairs, in their order."""
+    groups = [(start, tuple(pairs[start : start + GROUP])) for start in range(0, len(pairs), GROUP)]
+    header = replace(sources, gt=replace(sources.gt, samples=()))
+    found: dict[int, list[Scored]] = {}
+    with progress.stage("score", len(groups)) as advance:
+        for outcome in engine.run(partial(count_group, header, tuple(protocols)), groups):
+            found[outcome.item[0]] = finished(outcome)
+            advance()
+    return [scored for start in sorted(found) for scored in found[start]]
+
+
+def count_group(
+    sources: Sources, protocols: Sequence[Protocol], group: tuple[int, Sequence[Pair]]
+) -> list[Scored]:
+    """Counts of neighbouring samples and of trivial predictions for them."""
+    scored, maps = [], []
+    for pair in group[1]:
+        files = read_pair(sources, pair)
+        maps.append([thinned(gt) for _, gt, valid in files.frames if valid])
+        scored.append(_count(sources, protocols, pair, files))
+    values = sources.gt.values
+    return [
+        one
+        if one.counts is None
+        else replace(
+            one,
+            baselines={
+                name: SampleCounts(labels=relabelled(counts, values, values)) for name, counts in made.items()
+            },
+        )
+        for one, made in zip(scored, baseline_counts(maps), strict=True)
+    ]
+
+
+def _count(sources: Sources, protocols: Sequence[Protocol], pair: Pair, files: SampleFiles) -> Scored:
+    counts, perfect, share = None, False, float("nan")
+    if files.frames and not files.problems:
+        try:
+            counts = _counts(sources, protocols, files.frames)
+            perfect, share = _told(counts, files.tally)
+        except ValueError as error:
+            reason = DataError("labels", pair.sample.id, f"{error}; check --labels and the categories of the dataset")
+            files.problems.append(reason)
+    return Scored(
+        pair.sample.id, counts, {}, files.tally, tuple(files.hashes), tuple(files.problems), perfect, share
+    )
+
+
+def _counts(sources: Sources, protocols: Sequence[Protocol], frames: Sequence[Frame]) -> SampleCounts:
+    reading, gt = sources.reading, sources.gt
+    preds, gts, valid = zip(*frames, strict=True)
+    if len({pred.shape for pred in preds}) > 1:
+        raise ValueError("the frames of one sample differ in size")
+    return count_sample(
+        np.stack(preds),
+        np.stack(gts),
+        protocols,
+        kind=reading.kind,
+        categories=len(gt.categories) if gt.kind == LABEL_GT else 0,
+        full=reading.full,
+        valid=np.array(valid),
+        values=(reading.values, gt.values),
+    )
+
+
+def _told(counts: SampleCounts, tally: Counter[str]) -> tuple[bool, float]:
+    """Add up what a reader wants to know of the frames; whether all is right; and the gt's share of the pixels."""
+    objects, labels = counts.as_objects(), counts.labels
+    gt, pred = objects.gt > 0, objects.area[:, HALF] > 0
+    if labels is not None:
+        gt, pred = gt[labels.valid], pred[labels.valid]
+    tally["frames"] += len(gt)
+    tally["empty gt frames"] += int((~gt).sum())
+    tally["empty pred frames"] += int((~pred).sum())
+    tally["both empty frames"] += int((~gt & ~pred).sum())
+    if labels is not None:
+        truth, taken = labels.rows[:, 1], labels.rows[:, 2]
+        perfect = bool(((truth == taken) | (truth < 0) | (truth == 255)).all())
+    else:
+        hit = objects.hit[:, HALF]
+        perfect = bool((hit == objects.gt).all() and (hit == objects.area[:, HALF]).all())
+    return perfect, float(objects.gt.sum() / max(objects.pixels.sum(), 1))
