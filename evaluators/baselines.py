@@ -67,4 +67,3 @@ def _fitted(other: Array, gt: Array) -> Array:
         rows, columns = (np.arange(new) * old // new for new, old in zip(gt.shape, other.shape, strict=True))
         other = other[rows[:, None], columns]
     return np.where(other == VOID, BACKGROUND, other).astype(np.uint8)
-

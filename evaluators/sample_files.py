@@ -102,9 +102,7 @@ def _pred(sources: Sources, name: str, found: SampleFiles) -> Array | DataError:
         return DataError("pred-unreadable", name, f"can't be read ({error.strerror})")
 
 
-def _array_frames(
-    sources: Sources, pair: Pair, found: SampleFiles
-) -> Iterator[tuple[str, Array | DataError | None]]:
+def _array_frames(sources: Sources, pair: Pair, found: SampleFiles) -> Iterator[tuple[str, Array | DataError | None]]:
     """The frames of one array that holds all of a sample's."""
     array, frames = _pred(sources, pair.array_file, found), len(pair.sample.frames)
     depth = 4 if sources.reading.classes else 3
@@ -149,6 +147,10 @@ def _sized(sources: Sources, name: str, pred: Array, gt: Array, found: SampleFil
         return pred[..., rows[:, None], columns]
     sizes = " and ".join(f"{width} x {height}" for height, width in (pred.shape[-2:], gt.shape))
     found.problems.append(
-        DataError("pred-size", name, f"prediction and gt differ in size, {sizes}; predict at the gt's size, or give --resize nearest")
+        DataError(
+            "pred-size",
+            name,
+            f"prediction and gt differ in size, {sizes}; predict at the gt's size, or give --resize nearest",
+        )
     )
     return None

@@ -58,9 +58,7 @@ def count_pairs(
     return [scored for start in sorted(found) for scored in found[start]]
 
 
-def count_group(
-    sources: Sources, protocols: Sequence[Protocol], group: tuple[int, Sequence[Pair]]
-) -> list[Scored]:
+def count_group(sources: Sources, protocols: Sequence[Protocol], group: tuple[int, Sequence[Pair]]) -> list[Scored]:
     """Counts of neighbouring samples and of trivial predictions for them."""
     scored, maps = [], []
     for pair in group[1]:
@@ -73,9 +71,7 @@ def count_group(
         if one.counts is None
         else replace(
             one,
-            baselines={
-                name: SampleCounts(labels=relabelled(counts, values, values)) for name, counts in made.items()
-            },
+            baselines={name: SampleCounts(labels=relabelled(counts, values, values)) for name, counts in made.items()},
         )
         for one, made in zip(scored, baseline_counts(maps), strict=True)
     ]
@@ -90,9 +86,7 @@ def _count(sources: Sources, protocols: Sequence[Protocol], pair: Pair, files: S
         except ValueError as error:
             reason = DataError("labels", pair.sample.id, f"{error}; check --labels and the categories of the dataset")
             files.problems.append(reason)
-    return Scored(
-        pair.sample.id, counts, {}, files.tally, tuple(files.hashes), tuple(files.problems), perfect, share
-    )
+    return Scored(pair.sample.id, counts, {}, files.tally, tuple(files.hashes), tuple(files.problems), perfect, share)
 
 
 def _counts(sources: Sources, protocols: Sequence[Protocol], frames: Sequence[Frame]) -> SampleCounts:

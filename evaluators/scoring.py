@@ -161,7 +161,9 @@ def _check_labels(counts: LabelCounts, categories: int) -> None:
         labels = np.unique(counts.rows[:, column])
         wrong = [int(label) for label in labels if not 0 <= label < categories and label not in allowed]
         if wrong:
-            raise ValueError(f"{what} holds the labels {wrong}; there are {categories} categories, 0 to {categories - 1}")
+            raise ValueError(
+                f"{what} holds the labels {wrong}; there are {categories} categories, 0 to {categories - 1}"
+            )
 
 
 def _mapped(labels: Array, values: Mapping[int, int]) -> Array:

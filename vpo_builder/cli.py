@@ -3,58 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from evaluators.errors import DataError
-from evaluators.files import is_full
+from evaluators.failures import FINDINGS, told
 
 from .configfile import kind, make_settings, read_config, repeatable
 from .settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FINDINGS, USAGE, DISK_FULL = 1, 2, 4
-USAGE_REASONS = {
-    "bad-config", "missing-source", "image-folders", "no-such-file", "not-a-folder", "nested-folders",
-    "not-empty", "other-build", "not-a-dataset", "not-a-part", "missing-package",
-}  # fmt: skip
-
-
-def _fail(error: DataError) -> NoReturn:
-    click.echo(f"vpo: {error}", err=True)
-    sys.exit(DISK_FULL if error.reason == "disk-full" else USAGE if error.reason in USAGE_REASONS else FINDINGS)
-
-
-def _told(command: Command) -> Command:
-    """Turn what the user has to mend into one line and an exit code."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except DataError as error:
-            _fail(error)
-        except OSError as error:
-            reason, remedy = ("disk-full", "make room") if is_full(error) else ("system", "mend that")
-            _fail(
-                DataError(
-                    reason,
-                    error.filename or kwargs.get("out") or "system",
-                    f"{error.strerror or error}; {remedy} and give the same command again",
-                )
-            )
-        except KeyboardInterrupt:
-            click.echo("vpo: stopped; the same command goes on from here", err=True)
-            sys.exit(130)
-
-    return wrapped  # type: ignore[return-value]
+_told = told(
+    "vpo",
+    {
+        "bad-config", "missing-source", "image-folders", "no-such-file", "not-a-folder", "nested-folders",
+        "not-empty", "other-build", "not-a-dataset", "not-a-part", "missing-package",
+    },
+    "the same command goes on from here",
+)  # fmt: skip
 
 
 def _setting_options(command: Command) -> Command:

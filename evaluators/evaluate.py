@@ -1,0 +1,184 @@
+"""The flow of ``avs-eval``: folders in, one :class:`~evaluators.results.Result` out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from .engines import Engine
+from .errors import DataError
+from .ground_truth import LABELS as LABEL_GT
+from .ground_truth import GroundTruth, Selection, open_ground_truth
+from .kinds import Reading, probe
+from .pairing import Pairing, pair
+from .predictions import PredictionFiles, list_predictions
+from .progress import Progress
+from .protocols import Protocol, find_protocol, protocols
+from .results import Folder, Result
+from .sample_files import Leniency, Sources
+from .score import Scored, count_pairs
+from .scoring import for_categories
+from .totals import protocol_result
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked for."""
+
+    protocols: tuple[str, ...] = ("avs",)  # names, or ("all",)
+    name: str = ""  # of the run
+    kind: str = "auto"  # of the predictions
+    labels: str = "auto"  # index, stored: what the integers of label maps are
+    numbering: int | None = None  # of the predictions' first frame
+    gt_kind: str = "auto"
+    layout: str = "auto"
+    selection: Selection = Selection()
+    leniency: Leniency = Leniency()
+    extra: str = "error"  # error, ignore: predictions that no gt asks for
+    by: tuple[str, ...] = ()
+    seed: int = 0
+    flags: Mapping[str, str] = field(default_factory=dict)  # as given, those that change what is scored
+
+
+class Problems(Exception):
+    """Everything that stands in the way of a score, at once."""
+
+    def __init__(self, problems: Sequence[DataError]) -> None:
+        super().__init__(problems)
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A result and what it was made from, for pages that show samples."""
+
+    result: Result
+    gt: GroundTruth
+    pairing: Pairing
+    reading: Reading
+    sources: Sources
+
+
+def evaluate(preds: Path, gt_folder: Path, options: Options, engine: Engine, progress: Progress, now: str) -> Run:
+    """Score a folder of predictions. Raises :class:`Problems` with all that was found wrong, ``DataError`` for usage."""
+    rows = chosen_protocols(options.protocols)
+    gt = open_ground_truth(gt_folder, options.selection, layout=options.layout, kind=options.gt_kind)
+    files = list_predictions(preds)
+    pairing = pair(gt, files.files, options.numbering)
+    reading = probe(preds, files.files, gt, options.kind, options.labels)
+    sources = Sources(gt, preds, reading, options.leniency)
+    categories = len(gt.categories) if gt.kind == LABEL_GT else 0
+    rows = [for_categories(row, categories) for row in rows]
+    scored = count_pairs(sources, rows, pairing.pairs, engine, progress)
+    problems = [*_of_names(files, pairing, options), *(problem for one in scored for problem in one.problems)]
+    if problems:
+        raise Problems(problems)
+    kept = [one for one in scored if one.counts is not None]
+    if not kept:
+        raise DataError("nothing-scored", preds, "no frame was left to score; see --missing and --invalid")
+    result = _result(rows, kept, scored, sources, pairing, files, options, now)
+    return Run(result, gt, pairing, reading, sources)
+
+
+def chosen_protocols(names: Sequence[str]) -> list[Protocol]:
+    """The rows asked for, each once; "all" is every row. Raises ``DataError`` ``bad-protocol``."""
+    wanted = [name for given in names for name in (protocols() if given == "all" else [given])]
+    return [find_protocol(name) for name in dict.fromkeys(wanted)]
+
+
+def _of_names(files: PredictionFiles, pairing: Pairing, options: Options) -> list[DataError]:
+    found = [*files.problems, *pairing.ambiguous]
+    if options.leniency.missing == "error":
+        found += pairing.missing
+    if options.extra == "error":
+        found += pairing.extra
+    return found
+
+
+def _result(
+    rows: Sequence[Protocol],
+    kept: Sequence[Scored],
+    scored: Sequence[Scored],
+    sources: Sources,
+    pairing: Pairing,
+    files: PredictionFiles,
+    options: Options,
+    now: str,
+) -> Result:
+    """All numbers, and all that a reader must know of them."""
+    gt, reading = sources.gt, sources.reading
+    counts = _counts(scored, kept, pairing)
+    gt_hashes, pred_hashes = (
+        [(name, digest) for one in scored for which, name, digest in one.hashes if which == w] for w in ("gt", "pred")
+    )
+    understood = (*reading.describe(), *gt.remarks)
+    return Result(
+        name=options.name or sources.preds.resolve().name,
+        tool=f"avs-eval {version('avskit')}",
+        created=now,
+        preds=Folder(str(sources.preds), reading.kind, len(pred_hashes), _digest(pred_hashes), tuple(understood)),
+        gt=Folder(str(gt.root), gt.kind, len(gt_hashes), _digest(gt_hashes), gt.remarks, gt.layout),
+        flags=dict(options.flags),
+        counts=counts,
+        warnings=_warnings(sources, kept, gt_hashes, pred_hashes, files),
+        categories=gt.categories,
+        samples=tuple(one.id for one in kept),
+        protocols=tuple(protocol_result(row, kept, gt, options.by, options.seed) for row in rows),
+        confusions=_confusions(kept),
+        variant=gt.variant,
+    )
+
+
+def _counts(scored: Sequence[Scored], kept: Sequence[Scored], pairing: Pairing) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in scored:
+        total.update(one.tally)
+    counts = {
+        "samples": len(kept),
+        "samples left out": len(scored) - len(kept),
+        "extra predictions": len(pairing.extra),
+    }
+    return {**counts, **{name: total[name] for name in sorted(total)}}
+
+
+def _digest(hashes: Sequence[tuple[str, str]]) -> str:
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(set(hashes)))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _warnings(
+    sources: Sources,
+    kept: Sequence[Scored],
+    gt_hashes: Sequence[tuple[str, str]],
+    pred_hashes: Sequence[tuple[str, str]],
+    files: PredictionFiles,
+) -> tuple[str, ...]:
+    found = []
+    if sources.preds.resolve() == sources.gt.root.resolve():
+        found.append("PREDICTIONS AND GROUND TRUTH ARE THE SAME FOLDER: this score says nothing")
+    elif {digest for _, digest in pred_hashes} <= {digest for _, digest in gt_hashes} and pred_hashes:
+        found.append("EVERY PREDICTION IS A COPY OF A GROUND TRUTH FILE, byte for byte: this score says nothing")
+    elif all(one.perfect for one in kept):
+        found.append("EVERY PREDICTION EQUALS ITS GROUND TRUTH, pixel for pixel: was the gt scored against itself?")
+    if not any(one.gt_share > 0 for one in kept):
+        found.append("NO GROUND TRUTH HAS A SOUNDING PIXEL: is this the right folder, and --gt-kind?")
+    return tuple(found)
+
+
+def _confusions(kept: Sequence[Scored]) -> dict[str, list[tuple[int, int, int]]]:
+    """gt index, pred index, pixels of each sample, its frames added up; where there are categories."""
+    result = {}
+    for one in kept:
+        if one.counts is not None and one.counts.labels is not None:
+            labels = one.counts.labels
+            rows = labels.rows[labels.valid[labels.rows[:, 0]], 1:]
+            pairs, places = np.unique(rows[:, :2], axis=0, return_inverse=True)
+            pixels = np.bincount(places.ravel(), rows[:, 2]).astype(np.int64)
+            result[one.id] = [(int(a), int(b), int(n)) for (a, b), n in zip(pairs, pixels, strict=True)]
+    return result

@@ -1,0 +1,150 @@
+"""Counts of samples to what is reported: each protocol's numbers with intervals, groups, categories and trivial predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from .counts import LabelCounts
+from .ground_truth import GroundTruth, GtSample
+from .intervals import bootstrap, bootstrap_statistic
+from .outcome import Outcome
+from .protocols import DAVIS, LOCALIZATION, SALIENCY, SEMANTIC, Protocol
+from .results import Numbers, ProtocolResult
+from .score import Scored
+from .scoring import fold
+
+RESAMPLES = 1000
+SIZES = (("small", 32**2), ("medium", 96**2), ("large", 144**2), ("huge", 224**2))  # pixels of 224 x 224, as in SLAVC
+WITHOUT_BASELINES = {DAVIS, SALIENCY, LOCALIZATION}
+
+
+def protocol_result(
+    protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth, by: Sequence[str], seed: int
+) -> ProtocolResult:
+    """What a protocol says of the samples; ``missing`` says why where it can't say anything."""
+    described = {
+        "name": protocol.name, "version": protocol.version, "family": protocol.family, "rule": protocol.rule,
+        "text": protocol.text, "source": protocol.source,
+    }  # fmt: skip
+    ids, counts = [one.id for one in scored], [one.counts for one in scored if one.counts is not None]
+    lacking = _lacking(protocol, scored, gt)
+    try:
+        if lacking:
+            raise ValueError(lacking)
+        outcome = fold(protocol, ids, counts)
+    except ValueError as error:
+        return ProtocolResult(**described, measures={}, missing=str(error))
+    return ProtocolResult(
+        **described,
+        measures=dict(outcome.measures),
+        intervals=_intervals(outcome, len(scored), seed),
+        per_class={_category(gt, index): dict(numbers) for index, numbers in outcome.per_class.items()},
+        groups={f"by {key}": _groups(protocol, scored, gt, key) for key in by},
+        baselines=_baselines(protocol, scored),
+        units=outcome.units,
+        values={name: values.tolist() for name, values in outcome.values.items()},
+        note=outcome.note,
+    )
+
+
+def _lacking(protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth) -> str:
+    """Why the protocol can't be computed from these files, or ""."""
+    if protocol.needs == "labels" and any(one.counts is not None and one.counts.labels is None for one in scored):
+        return "it needs a gt and predictions of categories"
+    if protocol.family == SEMANTIC and protocol.rule["padding"]:
+        added = {sample.id: sample.padded_frames for sample in gt.samples}
+        without = sum(
+            added.get(one.id, 0) > (~one.counts.as_labels().valid).sum() for one in scored if one.counts is not None
+        )
+        if without:
+            return (
+                f"it scores the frames that the official loader adds, and {without} of {len(scored)} videos have no "
+                f"predictions for them; combo-semantic leaves them out"
+            )
+    return ""
+
+
+def _category(gt: GroundTruth, index: str) -> str:
+    number = int(index)
+    return gt.categories[number] if number < len(gt.categories) else ("background", "sounding")[number]
+
+
+def _intervals(outcome: Outcome, samples: int, seed: int) -> dict[str, tuple[float, float]]:
+    """95 % percentile bootstrap over units or samples, the same draws for every measure."""
+    intervals = {
+        name: bootstrap(values, np.random.default_rng(seed), RESAMPLES) for name, values in outcome.values.items()
+    }
+    for name, statistic in outcome.statistics.items():
+        intervals[name] = bootstrap_statistic(statistic, samples, np.random.default_rng(seed), RESAMPLES)
+    return intervals
+
+
+def _baselines(protocol: Protocol, scored: Sequence[Scored]) -> dict[str, Numbers]:
+    """The same protocol on trivial predictions, for those that every sample could have."""
+    if protocol.family in WITHOUT_BASELINES or not scored:
+        return {}
+    names = [name for name in scored[0].baselines if all(name in one.baselines for one in scored)]
+    ids = [one.id for one in scored]
+    return {name: _numbers(protocol, ids, [one.baselines[name] for one in scored]) for name in names}
+
+
+def _numbers(protocol: Protocol, ids: Sequence[str], counts: Sequence[object]) -> Numbers:
+    try:
+        return dict(fold(protocol, ids, counts).measures)  # type: ignore[arg-type]
+    except ValueError:
+        return {}
+
+
+def _groups(protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth, key: str) -> dict[str, Numbers]:
+    """The protocol on the samples of each group, with their number under "samples"."""
+    samples = {sample.id: sample for sample in gt.samples}
+    members: dict[str, list[Scored]] = {}
+    for one in scored:
+        members.setdefault(GROUPINGS[key](samples[one.id], one, gt), []).append(one)
+    order = [name for name, _ in SIZES] if key == "size" else []
+    names = sorted(members, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return {
+        name: {
+            **_numbers(protocol, [one.id for one in members[name]], [one.counts for one in members[name]]),
+            "samples": len(members[name]),
+        }
+        for name in names
+    }
+
+
+def _by_class(sample: GtSample, scored: Scored, gt: GroundTruth) -> str:
+    if sample.category:
+        return sample.category
+    names = [gt.categories[index] for index in _indices(scored) if index < len(gt.categories)]
+    return "+".join(sorted(names)) or "nothing"
+
+
+def _by_size(sample: GtSample, scored: Scored, gt: GroundTruth) -> str:
+    """Mean share of the gt, as pixels of 224 x 224."""
+    pixels = scored.gt_share * 224 * 224
+    return "nothing" if pixels == 0 else next(name for name, most in SIZES if pixels <= most)
+
+
+def _by_sources(sample: GtSample, scored: Scored, gt: GroundTruth) -> str:
+    number = len(_indices(scored)) if sample.sources is None else sample.sources
+    return f"{number} source{'' if number == 1 else 's'}"
+
+
+def _indices(scored: Scored) -> list[int]:
+    """Categories that the sample's gt has."""
+    counts: LabelCounts | None = scored.counts.labels if scored.counts is not None else None
+    if counts is None:
+        return []
+    found = np.unique(counts.rows[:, 1])
+    return [int(index) for index in found if 0 < index < 255]
+
+
+GROUPINGS: Mapping[str, Callable[[GtSample, Scored, GroundTruth], str]] = {
+    "class": _by_class,
+    "size": _by_size,
+    "sources": _by_sources,
+    "setting": lambda sample, scored, gt: sample.setting or "none",
+    "split": lambda sample, scored, gt: sample.split or "none",
+}
