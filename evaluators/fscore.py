@@ -26,13 +26,14 @@ def f_of_precision(precision: Floats, recall: Floats, beta2: float = BETA2) -> F
 
 
 def f_of_counts(hit: Floats, pred: Floats, gt: Floats, beta2: float = BETA2, *, both_empty: float = 1.0) -> Floats:
-    """(1 + beta2) TP / (beta2 gt + pred), float64: the same F from pixel counts, divided once.
+    """(1 + beta2) TP / ((1 + beta2) TP + beta2 FN + FP), float64: the same F from pixel counts, 1 exactly where all is right.
 
     ``hit`` pixels in both, ``pred`` and ``gt`` pixels in each. ``both_empty`` where neither has any; 0 where one has none.
     """
-    below = np.asarray(beta2 * np.asarray(gt, np.float64) + pred)
-    empty = below == 0
-    f: Floats = np.where(empty, both_empty, (1 + beta2) * np.asarray(hit, np.float64) / np.where(empty, 1, below))
+    hit = np.asarray(hit, np.float64)
+    weighted = (1 + beta2) * hit
+    below = weighted + beta2 * (gt - hit) + (pred - hit)
+    f: Floats = np.where(below == 0, both_empty, weighted / np.where(below == 0, 1, below))
     return f
 
 
