@@ -1,6 +1,33 @@
 """The file contract of audio-visual segmentation data, its measures, and the scorer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .dataset import DatasetInfo, Sample, Source, read_info, read_manifest
 from .errors import DataError
 
-__all__ = ["DataError", "DatasetInfo", "Sample", "Source", "read_info", "read_manifest"]
+if TYPE_CHECKING:
+    from .protocols import Protocol, protocols
+    from .scoring import Scorer
+
+__all__ = [
+    "DataError",
+    "DatasetInfo",
+    "Protocol",
+    "Sample",
+    "Scorer",
+    "Source",
+    "protocols",
+    "read_info",
+    "read_manifest",
+]
+_LATER = {"Scorer": "scoring", "Protocol": "protocols", "protocols": "protocols"}  # these import numpy
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)
