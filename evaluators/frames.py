@@ -20,8 +20,9 @@ from .outcome import Array, Outcome, nanmean, ratio
 
 
 def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Outcome:
-    """J, F, their mean, FDR and the predicted share of the area, each a mean over samples."""
-    rows = np.array([_sample(sample) for sample in samples], np.float64).reshape(len(samples), 4)
+    """J, F, their mean, FDR and the predicted share of the area, each a mean over samples; per category over its frames."""
+    objects: dict[int, list[tuple[float, float]]] = {}  # category to J and F of each frame that has it
+    rows = np.array([_sample(sample, objects) for sample in samples], np.float64).reshape(len(samples), 4)
     values = {
         "J": rows[:, 0],
         "F": rows[:, 1],
@@ -31,31 +32,44 @@ def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, 
     }
     silent = int(np.isnan(values["FDR"]).sum())
     note = f"FDR leaves out {silent} of {len(samples)} samples in which nothing is predicted" if silent else ""
-    return Outcome({name: nanmean(column) for name, column in values.items()}, tuple(ids), values, note=note)
+    measures = {name: nanmean(column) for name, column in values.items()}
+    per_class = {
+        str(category): {
+            "J": float(np.mean(scores, axis=0)[0]),
+            "F": float(np.mean(scores, axis=0)[1]),
+            "frames": len(scores),
+        }
+        for category, scores in sorted(objects.items())
+    }
+    return Outcome(measures, tuple(ids), values, per_class=per_class, note=note)
 
 
-def _sample(sample: LabelCounts) -> tuple[float, float, float, float]:
+def _sample(sample: LabelCounts, objects: dict[int, list[tuple[float, float]]]) -> tuple[float, float, float, float]:
     """J, F, FDR and predicted share of one sample. Frames that only a loader added are left out."""
     frame, gt, pred, pixels = sample.rows.T
     kept = (gt != VOID) & (gt >= 0) & sample.valid[frame]
     frame, gt, pred, pixels = frame[kept], gt[kept], pred[kept], pixels[kept]
-    frames = np.flatnonzero(sample.valid)
-    scores = np.array([_frame(*(column[frame == n] for column in (gt, pred, pixels))) for n in frames])
+    scores = []
+    for number in np.flatnonzero(sample.valid):
+        here = frame == number
+        categories, j, f = _frame(gt[here], pred[here], pixels[here])
+        for category, *both in zip(categories.tolist(), j.tolist(), f.tolist(), strict=True):
+            objects.setdefault(category, []).append((both[0], both[1]))
+        scores.append((j.mean(), f.mean()) if len(j) else (1.0, 1.0))
     sounding = pred > 0
     predicted = pixels[sounding].sum()
     wrong = pixels[sounding & (pred != gt)].sum()
     area = ratio(predicted, pixels.sum(), 0.0)
-    j, f = scores.mean(axis=0) if len(scores) else (np.nan, np.nan)
-    return float(j), float(f), float(ratio(wrong, predicted)), float(area)
+    mean_j, mean_f = np.mean(scores, axis=0) if scores else (np.nan, np.nan)
+    return float(mean_j), float(mean_f), float(ratio(wrong, predicted)), float(area)
 
 
-def _frame(gt: Array, pred: Array, pixels: Array) -> tuple[float, float]:
+def _frame(gt: Array, pred: Array, pixels: Array) -> tuple[Array, Array, Array]:
+    """The categories that gt or prediction has in a frame, and J and F of each."""
     size = int(max(gt.max(initial=0), pred.max(initial=0))) + 1
-    in_gt, in_pred = np.bincount(gt, pixels, size)[1:], np.bincount(np.maximum(pred, 0), pixels, size)[1:]
+    in_gt, in_pred = np.bincount(gt, pixels, size), np.bincount(np.maximum(pred, 0), pixels, size)
     same = gt == pred
-    hit = np.bincount(gt[same], pixels[same], size)[1:]
-    present = in_gt + in_pred > 0
-    if not present.any():
-        return 1.0, 1.0
-    hit, in_pred, in_gt = hit[present], in_pred[present], in_gt[present]
-    return float(region.jaccard(hit, in_pred, in_gt).mean()), float(fscore.f_of_counts(hit, in_pred, in_gt).mean())
+    hit = np.bincount(gt[same], pixels[same], size)
+    categories = np.flatnonzero(in_gt[1:] + in_pred[1:]) + 1
+    counts = hit[categories], in_pred[categories], in_gt[categories]
+    return categories, region.jaccard(*counts), fscore.f_of_counts(*counts)

@@ -151,8 +151,10 @@ def count_sample(
         return SampleCounts(labels=counts, **array_scores.observe(*maps, protocols))
     truth = _truth(gt, categories)
     soft, others = _soft(pred, kind)
-    counts = SampleCounts(objects=count_objects(zip(soft, truth, strict=True), full=full, others=others))
-    return replace(counts, **array_scores.observe(soft, truth, protocols, full=full))
+    objects = count_objects(zip(soft, truth, strict=True), full=full, others=others)
+    if not families & array_scores.FAMILIES:
+        return SampleCounts(objects)
+    return SampleCounts(objects, **array_scores.observe(soft, truth, protocols, full=full))
 
 
 def _check_labels(counts: LabelCounts, categories: int) -> None:

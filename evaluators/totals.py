@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from .counts import LabelCounts
 from .ground_truth import GroundTruth, GtSample
-from .intervals import bootstrap, bootstrap_statistic
-from .outcome import Outcome
+from .intervals import bootstrap_all, group_sums, sample_groups
+from .outcome import Array, Outcome, ratio
 from .protocols import DAVIS, LOCALIZATION, SALIENCY, SEMANTIC, Protocol
 from .results import Numbers, ProtocolResult
 from .score import Scored
-from .scoring import fold
+from .scoring import SampleCounts, fold
 
 RESAMPLES = 1000
 SIZES = (("small", 32**2), ("medium", 96**2), ("large", 144**2), ("huge", 224**2))  # pixels of 224 x 224, as in SLAVC
@@ -24,24 +26,24 @@ def protocol_result(
     protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth, by: Sequence[str], seed: int
 ) -> ProtocolResult:
     """What a protocol says of the samples; ``missing`` says why where it can't say anything."""
-    described = {
-        "name": protocol.name, "version": protocol.version, "family": protocol.family, "rule": protocol.rule,
-        "text": protocol.text, "source": protocol.source,
-    }  # fmt: skip
     ids, counts = [one.id for one in scored], [one.counts for one in scored if one.counts is not None]
-    lacking = _lacking(protocol, scored, gt)
+    empty = ProtocolResult(
+        protocol.name, protocol.version, protocol.family, protocol.rule, protocol.text, protocol.source, {}
+    )
     try:
-        if lacking:
-            raise ValueError(lacking)
-        outcome = fold(protocol, ids, counts)
+        outcome = _folded(protocol, ids, counts, gt)
     except ValueError as error:
-        return ProtocolResult(**described, measures={}, missing=str(error))
-    return ProtocolResult(
-        **described,
+        return replace(empty, missing=str(error))
+    per_class = {_category(gt, index): dict(numbers) for index, numbers in outcome.per_class.items()}
+    return replace(
+        empty,
         measures=dict(outcome.measures),
-        intervals=_intervals(outcome, len(scored), seed),
-        per_class={_category(gt, index): dict(numbers) for index, numbers in outcome.per_class.items()},
-        groups={f"by {key}": _groups(protocol, scored, gt, key) for key in by},
+        intervals=_intervals(outcome, ids, seed),
+        per_class=per_class,
+        groups={
+            f"by {key}": per_class if key == "class" and gt.categories else _groups(protocol, scored, gt, key)
+            for key in by
+        },
         baselines=_baselines(protocol, scored),
         units=outcome.units,
         values={name: values.tolist() for name, values in outcome.values.items()},
@@ -49,21 +51,19 @@ def protocol_result(
     )
 
 
-def _lacking(protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth) -> str:
-    """Why the protocol can't be computed from these files, or ""."""
-    if protocol.needs == "labels" and any(one.counts is not None and one.counts.labels is None for one in scored):
-        return "it needs a gt and predictions of categories"
+def _folded(protocol: Protocol, ids: Sequence[str], counts: Sequence[SampleCounts], gt: GroundTruth) -> Outcome:
+    """The fold. Raises ValueError where the files can't give what the protocol needs."""
+    if protocol.needs == "labels" and any(one.labels is None for one in counts):
+        raise ValueError("it needs a gt and predictions of categories")
     if protocol.family == SEMANTIC and protocol.rule["padding"]:
         added = {sample.id: sample.padded_frames for sample in gt.samples}
-        without = sum(
-            added.get(one.id, 0) > (~one.counts.as_labels().valid).sum() for one in scored if one.counts is not None
-        )
+        without = sum(added.get(id, 0) > (~one.as_labels().valid).sum() for id, one in zip(ids, counts, strict=True))
         if without:
-            return (
-                f"it scores the frames that the official loader adds, and {without} of {len(scored)} videos have no "
+            raise ValueError(
+                f"it scores the frames that the official loader adds, and {without} of {len(ids)} videos have no "
                 f"predictions for them; combo-semantic leaves them out"
             )
-    return ""
+    return fold(protocol, ids, counts)
 
 
 def _category(gt: GroundTruth, index: str) -> str:
@@ -71,14 +71,21 @@ def _category(gt: GroundTruth, index: str) -> str:
     return gt.categories[number] if number < len(gt.categories) else ("background", "sounding")[number]
 
 
-def _intervals(outcome: Outcome, samples: int, seed: int) -> dict[str, tuple[float, float]]:
-    """95 % percentile bootstrap over units or samples, the same draws for every measure."""
-    intervals = {
-        name: bootstrap(values, np.random.default_rng(seed), RESAMPLES) for name, values in outcome.values.items()
-    }
-    for name, statistic in outcome.statistics.items():
-        intervals[name] = bootstrap_statistic(statistic, samples, np.random.default_rng(seed), RESAMPLES)
+def _intervals(outcome: Outcome, ids: Sequence[str], seed: int) -> dict[str, tuple[float, float]]:
+    """95 % percentile bootstrap over samples, or over the batches that a protocol is made of."""
+    intervals = {}
+    if outcome.values:
+        groups = sample_groups(outcome.units, ids)
+        sums = {name: group_sums(values, groups) for name, values in outcome.values.items()}
+        means = {name: partial(_mean, sums=both[0], counts=both[1]) for name, both in sums.items()}
+        intervals = bootstrap_all(means, int(groups.max()) + 1, np.random.default_rng(seed), RESAMPLES)
+    if outcome.statistics:
+        intervals |= bootstrap_all(outcome.statistics, len(ids), np.random.default_rng(seed), RESAMPLES)
     return intervals
+
+
+def _mean(weights: Array, sums: Array, counts: Array) -> Array:
+    return ratio(weights @ sums, weights @ counts)
 
 
 def _baselines(protocol: Protocol, scored: Sequence[Scored]) -> dict[str, Numbers]:
@@ -90,9 +97,9 @@ def _baselines(protocol: Protocol, scored: Sequence[Scored]) -> dict[str, Number
     return {name: _numbers(protocol, ids, [one.baselines[name] for one in scored]) for name in names}
 
 
-def _numbers(protocol: Protocol, ids: Sequence[str], counts: Sequence[object]) -> Numbers:
+def _numbers(protocol: Protocol, ids: Sequence[str], counts: Sequence[SampleCounts]) -> Numbers:
     try:
-        return dict(fold(protocol, ids, counts).measures)  # type: ignore[arg-type]
+        return dict(fold(protocol, ids, counts).measures)
     except ValueError:
         return {}
 
@@ -107,7 +114,9 @@ def _groups(protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth, key: 
     names = sorted(members, key=lambda name: (order.index(name) if name in order else len(order), name))
     return {
         name: {
-            **_numbers(protocol, [one.id for one in members[name]], [one.counts for one in members[name]]),
+            **_numbers(
+                protocol, [one.id for one in members[name]], [one.counts for one in members[name] if one.counts]
+            ),
             "samples": len(members[name]),
         }
         for name in names
@@ -115,10 +124,7 @@ def _groups(protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth, key: 
 
 
 def _by_class(sample: GtSample, scored: Scored, gt: GroundTruth) -> str:
-    if sample.category:
-        return sample.category
-    names = [gt.categories[index] for index in _indices(scored) if index < len(gt.categories)]
-    return "+".join(sorted(names)) or "nothing"
+    return sample.category or "unknown"
 
 
 def _by_size(sample: GtSample, scored: Scored, gt: GroundTruth) -> str:
