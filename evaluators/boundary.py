@@ -19,6 +19,8 @@ import numpy as np
 
 from .categories import VOID
 from .errors import DataError
+from .histograms import label_histogram
+from .outcome import nanmean
 from .region import jaccard
 
 BOUND = 0.008  # distance at which two boundaries still match, as a share of the image diagonal
@@ -37,7 +39,7 @@ class SequenceScores:
     objects: tuple[int, ...]  # gt labels
     j: Floats  # (objects, frames)
     f: Floats  # (objects, frames)
-    matched: tuple[int, ...] = ()  # the predicted label that each object is compared with; a label may have no pixel
+    matched: tuple[int, ...] = ()  # the predicted label compared with each object; the official table is in its order
 
 
 def region_j(pred: Array, gt: Array, void: Array | None = None) -> Floats:
@@ -55,7 +57,7 @@ def boundary_map(mask: Array) -> Array:
 
     The last row and column have only the neighbours that the image holds.
     """
-    _check_masks(mask, mask, ndim=2)
+    _check(mask, mask, bool, ndim=2)
     beyond = np.pad(mask, ((0, 1), (0, 1)), mode="edge")  # a neighbour outside the image never differs
     differs: Array = mask != beyond[:-1, 1:]
     differs |= mask != beyond[1:, :-1]
@@ -77,7 +79,7 @@ def boundary_f(pred: Array, gt: Array, void: Array | None = None, bound: float =
 
 def match_radius(shape: tuple[int, ...], bound: float = BOUND) -> int:
     """Pixels that two boundaries of an image of this (height, width) may lie apart: 3 for 224 x 224, 7 for 640 x 480."""
-    if bound < 0 or (bound >= 1 and bound != int(bound)):
+    if not (0 <= bound < 1 or (bound >= 1 and float(bound).is_integer())):
         raise ValueError(f"bound is a share of the diagonal below 1, or a whole number of pixels, not {bound}")
     return int(bound) if bound >= 1 else ceil(bound * np.sqrt(float(shape[0] ** 2 + shape[1] ** 2)))
 
@@ -92,6 +94,8 @@ class _Outline:
 
 def _outline(mask: Array, radius: int) -> _Outline:
     """``stride`` is width + radius: what a shift by up to ``radius`` pushes out of a row falls between the rows."""
+    if not mask.any():
+        return _Outline(0, 0)
     height, width = mask.shape
     rows = np.zeros((height, width + radius), bool)
     rows[:, :width] = boundary_map(mask)
@@ -141,18 +145,22 @@ def score_sequence(pred: Array, gt: Array, task: str, *, name: str = "sequence")
     ends the run: ``too-few-frames`` (below 3, semi-supervised), ``too-many-objects`` (labels predicted that no object has,
     or above 20). Raises ValueError for wrong arrays.
     """
-    _check_labels(pred, gt, task)
-    objects = int(np.where(gt[0] == VOID, 0, gt[0]).max())
+    if task not in TASKS:
+        raise ValueError(f"task is {' or '.join(TASKS)}, not {task!r}")
+    _check(pred, gt, np.uint8, ndim=3)
+    objects = int((gt[0] * (gt[0] != VOID)).max())
     if task == SEMI_SUPERVISED:
         if len(gt) < 3:
-            raise DataError("too-few-frames", name, f"{len(gt)} found, 3 expected: the first and last are not scored")
+            found = (
+                f"{len(gt)} found, 3 or more expected, since the first and last are not scored: leave this sequence out"
+            )
+            raise DataError("too-few-frames", name, found)
         pred, gt = pred[1:-1], gt[1:-1]
     proposals = int(pred.max())
     _check_count(proposals, objects, task, name)
     if task == SEMI_SUPERVISED:
-        pairs = [(label, label) for label in range(1, objects + 1)]
-        j, f = _pair_scores(pred, gt, pairs, void=False)
-        return SequenceScores(tuple(range(1, objects + 1)), j, f, tuple(range(1, objects + 1)))
+        labels = tuple(range(1, objects + 1))
+        return SequenceScores(labels, *_pair_scores(pred, gt, [(n, n) for n in labels], void=False), labels)
     rows = max(proposals, objects)
     pairs = list(product(range(1, rows + 1), range(1, objects + 1)))
     j, f = (values.reshape(rows, objects, len(gt)) for values in _pair_scores(pred, gt, pairs, void=True))
@@ -174,16 +182,18 @@ def _pair_scores(pred: Array, gt: Array, pairs: Pairs, *, void: bool) -> tuple[F
     """J and F of pairs of labels, float64 (pairs, frames) each; ``void``: pixels with gt 255 don't count."""
     j, f = np.zeros((2, len(pairs), len(gt)))
     for frame in range(len(gt) if pairs else 0):
-        hidden = gt[frame] == VOID
-        truth = np.where(hidden, 0, gt[frame])
-        labels = np.where(hidden, 0, pred[frame]) if void else pred[frame]
+        shown = gt[frame] != VOID
+        truth = gt[frame] * shown
+        labels = pred[frame] * shown if void else pred[frame]
         j[:, frame] = _pair_j(labels, truth, pairs)
         f[:, frame] = _pair_f(labels, truth, pairs)
     return j, f
 
 
 def _pair_j(pred: Array, gt: Array, pairs: Pairs) -> Floats:
-    joint = np.bincount((gt.astype(np.uint16) << 8 | pred).ravel(), minlength=1 << 16).reshape(256, 256)
+    truth, label, pixels = label_histogram(pred, gt).T
+    joint = np.zeros((256, 256), np.int64)
+    joint[truth, label] = pixels
     rows, columns = np.array(pairs).T
     return jaccard(joint[columns, rows], joint.sum(axis=0)[rows], joint.sum(axis=1)[columns])
 
@@ -200,21 +210,16 @@ def statistics(values: Floats, *, official_bins: bool = True) -> tuple[float, fl
     """Mean, recall and decay of one object's numbers, (frames,): mean, share above 0.5, first quarter minus last quarter.
 
     NaN is left out of mean and decay and is a miss for the recall. The quarters lie between the places
-    round(linspace(1, frames, 5) + 1e-10) - 1, both ends included. The official code keeps these places and the ends after
-    them in 8 bits: from 256 frames on they start again at 0, the last quarter is mostly empty, and the decay is NaN (under
-    numpy 2; numpy 1 still gave one for 256 frames). ``official_bins=False`` gives the decay as meant, the same up to 255 frames.
+    round(linspace(1, frames, 5) + 1e-10) - 1, both ends included. The official code keeps places and ends in 8 bits, where
+    255 is followed by 0: from 256 frames on the last quarter is empty and the decay NaN (numpy 1 still gave it for 256), or,
+    from 342 on, taken from other frames. ``official_bins=False`` gives the decay as meant; up to 255 frames nothing differs.
     """
     if not len(values):
         return float("nan"), float("nan"), float("nan")
     places = (np.round(np.linspace(1, len(values), 5) + 1e-10) - 1).astype(np.int64)
     wrap = 256 if official_bins else len(values) + 1
     first, last = (values[places[n] % wrap : (places[n + 1] % wrap + 1) % wrap] for n in (0, 3))
-    return _known_mean(values), float((values > 0.5).mean()), _known_mean(first) - _known_mean(last)
-
-
-def _known_mean(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    return nanmean(values), float((values > 0.5).mean()), nanmean(first) - nanmean(last)
 
 
 def davis_measures(scores: Sequence[SequenceScores], *, official_bins: bool = True) -> dict[str, float]:
@@ -231,32 +236,23 @@ def davis_measures(scores: Sequence[SequenceScores], *, official_bins: bool = Tr
 
 
 def _without_void(pred: Array, gt: Array, void: Array | None, ndim: int) -> tuple[Array, Array]:
-    _check_masks(pred, gt, ndim)
+    _check(pred, gt, bool, ndim)
     if void is None:
         return pred, gt
-    _check_masks(pred, void, ndim)
+    _check(pred, void, bool, ndim)
     return pred & ~void, gt & ~void
 
 
-def _check_masks(pred: Array, gt: Array, ndim: int) -> None:
-    if pred.shape != gt.shape or pred.ndim != ndim or not pred.size or {pred.dtype, gt.dtype} != {np.dtype(bool)}:
-        found = f"{pred.dtype} {pred.shape} and {gt.dtype} {gt.shape}"
-        raise ValueError(f"masks must be bool, of one shape of {ndim} axes, not empty; found {found}")
-
-
-def _check_labels(pred: Array, gt: Array, task: str) -> None:
-    if task not in TASKS:
-        raise ValueError(f"task is {' or '.join(TASKS)}, not {task!r}")
-    if pred.shape != gt.shape or pred.ndim != 3 or not pred.size or {pred.dtype, gt.dtype} != {np.dtype(np.uint8)}:
-        found = f"{pred.dtype} {pred.shape} and {gt.dtype} {gt.shape}"
-        raise ValueError(f"label maps must be uint8 of one shape (frames, height, width), not empty; found {found}")
+def _check(one: Array, other: Array, dtype: type, ndim: int) -> None:
+    if one.shape != other.shape or one.ndim != ndim or not one.size or one.dtype != dtype or other.dtype != dtype:
+        axes = "(frames, height, width)" if ndim == 3 else "(height, width)"
+        found = f"{one.dtype} {one.shape} and {other.dtype} {other.shape}"
+        raise ValueError(f"two arrays {np.dtype(dtype)} {axes} of one shape, not empty, expected, found {found}")
 
 
 def _check_count(proposals: int, objects: int, task: str, name: str) -> None:
-    most = objects if task == SEMI_SUPERVISED else MAX_PROPOSALS
+    most, why = (objects, "objects of the first gt frame") if task == SEMI_SUPERVISED else (MAX_PROPOSALS, "proposals")
     if proposals > most:
-        allowed = f"labels up to {most} expected, one for each object of the first gt frame"
-        if task == UNSUPERVISED:
-            allowed = f"at most {most} proposals expected"
-        hint = " (a 0/255 mask? store it as 0/1)" if proposals == VOID else ""
-        raise DataError("too-many-objects", name, f"label {proposals} found in the predictions, {allowed}{hint}")
+        todo = "store a 0/255 mask as 0/1" if proposals == VOID else "leave out or renumber the others"
+        found = f"label {proposals} found in the predictions, at most {most} expected ({why}): {todo}"
+        raise DataError("too-many-objects", name, found)
