@@ -79,6 +79,11 @@ def test_what_has_no_value_is_left_out_and_the_axis_still_stands() -> None:
     assert len(_grid(tree)) >= 2
 
 
+def test_ticks_are_multiples_of_one_two_or_five() -> None:
+    tree = _draw(Panel("p", (Series((Mark(0), Mark(30))),)))
+    assert list(_grid(tree)) == [0, 5, 10, 15, 20, 25, 30]
+
+
 def test_series_differ_in_shape_and_stand_in_the_legend() -> None:
     one = Series((Mark(1), Mark(2)), "J")
     tree = _draw(Panel("p", (one, Series((Mark(1), Mark(2)), "F"), Series((Mark(1), Mark(2)), "FDR"))))
