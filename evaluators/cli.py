@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .errors import DataError
 from .failures import FINDINGS, told
 
 if TYPE_CHECKING:
@@ -23,7 +24,15 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 LISTED = 20  # problems of one kind that are named
 _told = told(
     "avs-eval",
-    {"bad-protocol", "bad-option", "missing-package", "not-a-folder", "no-such-file", "bad-selection", "unknown-layout"},
+    {
+        "bad-protocol",
+        "bad-option",
+        "missing-package",
+        "not-a-folder",
+        "no-such-file",
+        "bad-selection",
+        "unknown-layout",
+    },
     "give the same command again",
 )
 
@@ -38,10 +47,10 @@ class ScoreByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(
-    cls=ScoreByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+@click.group(cls=ScoreByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(
+    version("avskit"), prog_name="avs-eval", message=f"%(prog)s %(version)s ({Path(__file__).parent})"
 )
-@click.version_option(version("avskit"), prog_name="avs-eval", message=f"%(prog)s %(version)s ({Path(__file__).parent})")
 def main() -> None:
     """Score audio-visual segmentation: every measure that the field prints, under a named rule.
 
@@ -194,7 +203,9 @@ def list_protocols(name: str | None) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--protocol", help="Only this one; all that the results share by default.")
 @click.option("--measure", help="Sort and test by this one; the protocol's first by default.")
-@click.option("--common", is_flag=True, help="Where the results hold different samples: compare on those that all have.")
+@click.option(
+    "--common", is_flag=True, help="Where the results hold different samples: compare on those that all have."
+)
 @click.option("--published/--no-published", default=True, show_default=True, help="Rows of the papers beside them.")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "latex", "csv"]), default="text", show_default=True)  # fmt: skip
 @click.option("--out", type=NEW_FILE, help="Write here instead of to the screen.")
@@ -220,6 +231,51 @@ def compare(
         write_text(out, text)
     else:
         click.echo(text)
+
+
+@main.command()
+@click.argument("preds", type=FOLDER)
+@click.argument("gt", type=FOLDER)
+@_scoring_options
+@click.option("--json", "json_file", type=NEW_FILE, help="Write the report here.")
+@click.option("--csv", "csv_file", type=NEW_FILE, help="Write the table here.")
+@click.option("--figure", type=NEW_FILE, help="Write the figure here, as SVG.")
+@_told
+def listen(preds: Path, gt: Path, json_file: Path | None, csv_file: Path | None, figure: Path | None, **flags: Any) -> None:
+    """Tell what predictions owe to the sound: PREDS/base against PREDS/silence, PREDS/mirrored and so on.
+
+    \b
+    vpo build --split all --audio render --variants all --out GT
+    predict GT into PREDS/base, and each GT/variants/NAME into PREDS/NAME
+    avs-eval listen PREDS GT --figure listening.svg
+    """
+    from dataclasses import replace
+
+    from .files import write_text
+    from .listening import CHANGES
+    from .listening import listen as compare_variants
+    from .listening_report import listening_figure, listening_json, listening_table
+    from .tables import to_csv, to_text
+
+    folders = {path.name: path for path in sorted(preds.iterdir()) if path.is_dir()}
+    known = [name for name in CHANGES if name in folders]
+    if "base" not in folders or not known:
+        found = ", ".join(folders) or "no folders"
+        raise DataError("bad-option", preds, f"found {found}; expected base and at least one of {', '.join(CHANGES)}")
+    options = _options({**flags, "names": tuple(dict.fromkeys(("avs", *flags["names"])))})
+    results = {
+        name: replace(_run(folders[name], gt, options, flags).result, variant=name) for name in ("base", *known)
+    }
+    listening = compare_variants(results["base"], {name: results[name] for name in known}, seed=flags["seed"])
+    table = listening_table(listening)
+    if not flags["quiet"]:
+        click.echo(to_text(table))
+    if json_file:
+        write_text(json_file, listening_json(listening))
+    if csv_file:
+        write_text(csv_file, to_csv(table))
+    if figure:
+        write_text(figure, listening_figure(listening))
 
 
 if __name__ == "__main__":

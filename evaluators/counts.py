@@ -7,7 +7,7 @@ Two records, and each can stand in for the other: :class:`ObjectCounts` (soundin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,25 +63,23 @@ def count_objects(
     pred (height, width): bool, ``uint8`` or ``uint16`` standing for v / ``full``, or float in [0, 1]. gt the same shape:
     bool, float in [0, 1], or ``uint8`` 0, 1 and 255 for void (left out). ``others``: Stepping-Stones' maps, one a frame.
     """
-    rows, curves, other_curves = [], _no_curves(), _no_curves()
-    hard = True
+    tables, other_tables = [], []
+    scale = other_scale = integer_scale(1)
     for number, (pred, gt) in enumerate(frames):
         other = None if others is None else others[number]
         if gt.dtype == np.uint8:
             pred, gt, other = _without_void(pred, gt, other)
         scale, levels = scale_and_levels(pred, full)
-        total, hit = level_histogram(levels, gt, scale.size)
-        hard = hard and not total[1:-1].any()
-        row, frame_curves = _frame(total, hit, scale)
-        rows.append(row)
-        curves += frame_curves
+        tables.append(level_histogram(levels, gt, scale.size))
         if other is not None:
-            scale, levels = scale_and_levels(other, full)
-            other_curves += _frame(*level_histogram(levels, gt, scale.size), scale)[1]
-    table = np.array(rows, np.float64).reshape(len(rows), -1)  # (frames, 3 + 2 cuts)
-    pixels, gt_pixels, best = table[:, 0], table[:, 1], table[:, 2]
-    area, hits = np.split(table[:, 3:], 2, axis=1)
-    return ObjectCounts(pixels, gt_pixels, area, hits, curves, best, None if others is None else other_curves, hard)
+            other_scale, levels = scale_and_levels(other, full)
+            other_tables.append(level_histogram(levels, gt, other_scale.size))
+    if not tables:
+        raise ValueError("a sample has no frames")
+    counts = _objects(np.array(tables), scale)
+    return (
+        replace(counts, other_curves=_objects(np.array(other_tables), other_scale).curves) if other_tables else counts
+    )
 
 
 def _without_void(pred: Array, gt: Array, other: Array | None) -> tuple[Array, Array, Array | None]:
@@ -92,23 +90,21 @@ def _without_void(pred: Array, gt: Array, other: Array | None) -> tuple[Array, A
     return pred[kept], gt[kept] != 0, None if other is None else other[kept]
 
 
-def _frame(total: Array, hit: Array, scale: Scale) -> tuple[list[float], Array]:
-    """Pixels, gt, best F, areas and hits at the cuts; and the curves, zeros without gt."""
-    above, hits = _from(total), _from(hit)  # at or above each level, and one beyond the last
-    gt = hits[0]
-    curves, best = _no_curves(), np.nan
-    if gt > 0:
-        curves = fscore.curves(above[scale.curve], hits[scale.curve], gt)
-        best = fscore.best_of_frame(above[scale.fine], hits[scale.fine], gt)
-    return [above[0], gt, best, *above[scale.cuts], *hits[scale.cuts]], curves
-
-
-def _no_curves() -> Array:
-    return np.zeros((len(fscore.BETAS2), CURVE), np.float32)
-
-
-def _from(histogram: Array) -> Array:
-    return np.append(np.cumsum(histogram[::-1])[::-1], 0.0)
+def _objects(tables: Array, scale: Scale) -> ObjectCounts:
+    """The record from histograms (frames, 2, levels): all pixels and those of the gt."""
+    above = np.zeros((*tables.shape[:2], tables.shape[2] + 1))  # at or above each level, and one beyond the last
+    above[..., :-1] = np.cumsum(tables[..., ::-1], axis=-1)[..., ::-1]
+    area, hit = above[:, 0], above[:, 1]
+    pixels, gt = area[:, 0], hit[:, 0]
+    some = gt > 0
+    best = np.full(len(gt), np.nan)
+    best[some] = fscore.best_of_frames(area[some][:, scale.fine], hit[some][:, scale.fine], gt[some])
+    curves = fscore.curves(area[some][:, scale.curve], hit[some][:, scale.curve], gt[some])  # (betas, frames, 255)
+    total = np.zeros((len(fscore.BETAS2), CURVE), np.float32)
+    for frame in range(curves.shape[1]):  # one after the other, as the official float32 sum
+        total += curves[:, frame]
+    hard = not tables[:, 0, 1:-1].any()
+    return ObjectCounts(pixels, gt, area[:, scale.cuts], hit[:, scale.cuts], total, best, None, hard)
 
 
 def count_labels(frames: Iterable[tuple[Array, Array]], valid: Array | None = None) -> LabelCounts:
@@ -138,30 +134,18 @@ def relabelled(counts: LabelCounts, gt: Mapping[int, int], pred: Mapping[int, in
 
 def objects_of_labels(counts: LabelCounts) -> ObjectCounts:
     """Every category but the background taken together, as a hard mask; pixels without a label are left out."""
-    scale, result = integer_scale(1), []
-    curves = _no_curves()
     frame, gt, pred, pixels = counts.rows.T
     labelled = (gt != VOID) & (gt >= 0)
     codes = (frame * 4 + 2 * (gt > 0) + (pred > 0))[labelled]
-    tables = np.bincount(codes, pixels[labelled], minlength=4 * counts.frames).reshape(counts.frames, 2, 2)
-    for table in tables:  # (gt, pred)
-        row, frame_curves = _frame(table.sum(axis=0), table[1], scale)
-        result.append(row)
-        curves += frame_curves
-    numbers = np.array(result, np.float64).reshape(counts.frames, -1)
-    area, hit = np.split(numbers[:, 3:], 2, axis=1)
-    return ObjectCounts(numbers[:, 0], numbers[:, 1], area, hit, curves, numbers[:, 2], None, True)
+    cells = np.bincount(codes, pixels[labelled], minlength=4 * counts.frames).reshape(counts.frames, 2, 2)
+    return _objects(np.stack([cells.sum(axis=1), cells[:, 1]], axis=1), integer_scale(1))  # (frames, gt, pred)
 
 
 def labels_of_objects(counts: ObjectCounts) -> LabelCounts:
     """Background 0 and sounding 1, the prediction cut at p > 0.5."""
-    hit, area = counts.hit[:, HALF], counts.area[:, HALF]
-    cells = {(1, 1): hit, (0, 1): area - hit, (1, 0): counts.gt - hit, (0, 0): counts.pixels - counts.gt - area + hit}
-    rows = [
-        (frame, gt, pred, pixels)
-        for (gt, pred), column in cells.items()
-        for frame, pixels in enumerate(np.rint(column).astype(np.int64).tolist())
-        if pixels
-    ]
-    table = np.array(sorted(rows), np.int64).reshape(-1, 4)
-    return LabelCounts(table, len(counts.gt), np.ones(len(counts.gt), bool))
+    hit, area, gt = counts.hit[:, HALF], counts.area[:, HALF], counts.gt
+    cells = np.stack([counts.pixels - gt - area + hit, area - hit, gt - hit, hit], axis=1)  # (frames, 2 gt + pred)
+    frames = np.repeat(np.arange(len(gt)), 4)
+    places = np.tile(np.arange(4), len(gt))
+    rows = np.stack([frames, places >> 1, places & 1, np.rint(cells).astype(np.int64).ravel()], axis=1)
+    return LabelCounts(rows[rows[:, 3] > 0], len(gt), np.ones(len(gt), bool))

@@ -117,12 +117,11 @@ def _result(
     gt_hashes, pred_hashes = (
         [(name, digest) for one in scored for which, name, digest in one.hashes if which == w] for w in ("gt", "pred")
     )
-    understood = (*reading.describe(), *gt.remarks)
     return Result(
         name=options.name or sources.preds.resolve().name,
         tool=f"avs-eval {version('avskit')}",
         created=now,
-        preds=Folder(str(sources.preds), reading.kind, len(pred_hashes), _digest(pred_hashes), tuple(understood)),
+        preds=Folder(str(sources.preds), reading.kind, len(pred_hashes), _digest(pred_hashes), reading.describe()),
         gt=Folder(str(gt.root), gt.kind, len(gt_hashes), _digest(gt_hashes), gt.remarks, gt.layout),
         flags=dict(options.flags),
         counts=counts,

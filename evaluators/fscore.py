@@ -37,21 +37,25 @@ def f_of_counts(hit: Floats, pred: Floats, gt: Floats, beta2: float = BETA2, *, 
     return f
 
 
-def curves(area: Floats, hit: Floats, gt: float) -> Floats:
-    """F of one frame at each threshold, float32 (len(BETAS2), thresholds): AVSBench's ``_eval_pr`` and F, operation by operation.
+def curves(area: Floats, hit: Floats, gt: Floats) -> Floats:
+    """F of frames at each threshold, float32 (len(BETAS2), frames, thresholds): AVSBench's ``_eval_pr`` and F, operation by operation.
 
-    ``area`` pixels that pass each threshold, ``hit`` those of them in the gt, ``gt`` pixels of the gt.
+    ``area`` (frames, thresholds) pixels that pass each threshold, ``hit`` those of them in the gt, ``gt`` (frames,) pixels of the gt.
     P = hit / (area + 1e-20), R = hit / (gt + 1e-20).
     """
-    tiny = np.float32(1e-20)
-    tp = hit.astype(np.float32)
-    precision, recall = tp / (area.astype(np.float32) + tiny), tp / (np.float32(gt) + tiny)
+    precision, recall = _precision_recall(area, hit, gt, 1e-20)
     return np.stack([f_of_precision(precision, recall, beta2) for beta2 in BETAS2])
 
 
-def best_of_frame(area: Floats, hit: Floats, gt: float) -> float:
-    """Largest F of one frame over the given thresholds as DeepAVFusion has it (eval_avsegm.py): 1e-10 in each denominator."""
-    tiny, tp = np.float32(1e-10), hit.astype(np.float32)
-    precision, recall = tp / (area.astype(np.float32) + tiny), tp / (np.float32(gt) + tiny)
-    below = np.float32(BETA2) * precision + recall + tiny
-    return float((np.float32(1 + BETA2) * precision * recall / below).max())
+def best_of_frames(area: Floats, hit: Floats, gt: Floats) -> Floats:
+    """Largest F of each frame over its thresholds, float32 (frames,), by DeepAVFusion (eval_avsegm.py): 1e-10 in each denominator."""
+    precision, recall = _precision_recall(area, hit, gt, 1e-10)
+    below = np.float32(BETA2) * precision + recall + np.float32(1e-10)
+    best: Floats = (np.float32(1 + BETA2) * precision * recall / below).max(axis=-1)
+    return best
+
+
+def _precision_recall(area: Floats, hit: Floats, gt: Floats, tiny: float) -> tuple[Floats, Floats]:
+    """float32, with the denominators' constant."""
+    tp = hit.astype(np.float32)
+    return tp / (area.astype(np.float32) + np.float32(tiny)), tp / (gt.astype(np.float32) + np.float32(tiny))[:, None]

@@ -63,7 +63,7 @@ def count_group(sources: Sources, protocols: Sequence[Protocol], group: tuple[in
     scored, maps = [], []
     for pair in group[1]:
         files = read_pair(sources, pair)
-        maps.append([thinned(gt) for _, gt, valid in files.frames if valid])
+        maps.append(_thinned(files.frames))
         scored.append(_count(sources, protocols, pair, files))
     values = sources.gt.values
     return [
@@ -75,6 +75,12 @@ def count_group(sources: Sources, protocols: Sequence[Protocol], group: tuple[in
         )
         for one, made in zip(scored, baseline_counts(maps), strict=True)
     ]
+
+
+def _thinned(frames: Sequence[Frame]) -> Array:
+    """The gt of a sample's own frames, thinned; none where they differ in size."""
+    maps = [thinned(gt) for _, gt, valid in frames if valid]
+    return np.stack(maps) if len({gt.shape for gt in maps}) == 1 else np.zeros((0, 1, 1), np.uint8)
 
 
 def _count(sources: Sources, protocols: Sequence[Protocol], pair: Pair, files: SampleFiles) -> Scored:

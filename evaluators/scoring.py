@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,17 +60,19 @@ class SampleCounts:
 
     def as_objects(self) -> ObjectCounts:
         """Sounding or not; from the label maps where there is nothing else."""
-        if self.objects is None:
-            assert self.labels is not None
-            return objects_of_labels(self.labels)
-        return self.objects
+        return self.objects or self._made_objects
 
     def as_labels(self) -> LabelCounts:
         """Label counts; background and sounding where there are no categories."""
-        if self.labels is None:
-            assert self.objects is not None
-            return labels_of_objects(self.objects)
-        return self.labels
+        return self.labels or self._made_labels
+
+    @cached_property
+    def _made_objects(self) -> ObjectCounts:
+        return objects_of_labels(there(self.labels))
+
+    @cached_property
+    def _made_labels(self) -> LabelCounts:
+        return labels_of_objects(there(self.objects))
 
     def as_sequences(self) -> Mapping[str, Any]:
         """DAVIS's scores by task."""
