@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+ROOT = "VPO"
 SETTINGS = ("ss", "ms", "msmi")
 AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
 CSV_COLUMNS = (
@@ -20,7 +21,7 @@ COLLIDING = frozenset({"car", "airplane"})  # the loader turns car 3 into 5 and 
 
 def folder(setting: str) -> str:
     """``VPO/VPO-SS`` and so on."""
-    return f"VPO/VPO-{setting.upper()}"
+    return f"{ROOT}/VPO-{setting.upper()}"
 
 
 def csv_file(setting: str) -> str:
@@ -43,3 +44,30 @@ def mask_file(setting: str, image_id: int, category: str, annotation_id: int, ki
 def clip_file(clip_id: str) -> str:
     """Path of a mono clip, shared by all settings."""
     return f"{AUDIO_FOLDER}/{clip_id}.wav"
+
+
+def prediction_names(setting: str, mask_file: str, sample_id: str) -> tuple[str, ...]:
+    """Paths without extension by which a sample's prediction may go, the most explicit first.
+
+    Masks of VPO-MSMI may stand in VPO-MS; but for the mask's own path, names tell the setting that the sample belongs to.
+    """
+    path = mask_file.removesuffix(".png")
+    parts = path.split("/")
+    if parts[-1] == "0":  # a folder for each sample, as AVSBench-semantic has them
+        return (
+            path,
+            f"{setting}/{sample_id}",
+            sample_id,
+            *("/".join(parts[start:-2]) for start in range(len(parts) - 2)),
+        )
+    home = f"VPO-{setting.upper()}"
+    inner = f"mask/{path.rpartition('/mask/')[2]}"
+    names = (
+        path,
+        f"{home}/{inner}",
+        f"{setting}/{sample_id}",
+        sample_id,
+        f"{home}/{parts[-1]}",
+        f"{setting}/{parts[-1]}",
+    )
+    return tuple(dict.fromkeys((*names, parts[-1])))

@@ -1,0 +1,176 @@
+"""The official layout of AVSBench-semantic (AVSS): label maps of 70 categories and the background.
+
+::
+
+    metadata.csv        vid, uid, s_min, s_sec, a_obj, split, label          label: v1s, v1m or v2
+    label2idx.json      71 names; counted from 1 in copies that are about, from 0 in the masks: only its order is used
+    <label>/<uid>/      frames/{0..}.jpg  labels_rgb/{0..}.png  labels_semantic/{0..}.png  audio.wav
+
+v1s and v1m have 5 frames, v2 has 10; of v1s/train only the first has a mask. labels_semantic holds indices, labels_rgb the
+same in the colours of PASCAL VOC's map. The official loader fills each video up to 10 frames with black pictures and
+label 0, and scores those too (``padded_frames``); COMBO, Stepping-Stones and CAVP score only what is annotated.
+
+The order of the categories is that of the colours: two public copies of label2idx.json, and a public list with colours
+made for another model, agree in all 71; the names are those of metadata.csv's a_obj. A folder's own label2idx.json wins.
+
+Source: AVSBench f7414af ``avss/color_dataloader.py``; CAVP 96a6c34 ``dataset/avss/visual/visual_dataset.py``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from .annotation_tables import Column, read_table
+from .categories import VOID, voc_colour
+from .errors import DataError
+from .ground_truth import LABELS, GroundTruth, GtFrame, GtSample, Selection
+from .gt_reading import choose, names_in, safe, scope, settled, some, tell_incomplete
+
+TABLE, NAMES = "metadata.csv", "label2idx.json"
+INDICES, COLOURS = "labels_semantic", "labels_rgb"
+FRAMES = {"v1s": 5, "v1m": 5, "v2": 10}
+PADDED_TO = 10
+STRICT = frozenset({"val", "test"})  # splits in which every frame has a mask
+FOLDERS = ("", "AVSS/", "AVSBench-semantic/", "AVSBench_semantic/", "avs_released/")
+COLUMNS = (Column(("uid",), 1), Column(("label",), 6), Column(("split",), 5), Column(("a_obj",), 4, required=False))
+FORMS = (  # of a frame's name
+    "{folder}/{kind}/{{}}",
+    "{uid}/{kind}/{{}}",
+    "{label}/{uid}/{{}}",
+    "{uid}/{{}}",
+    "{uid}/{uid}_{{}}",
+    "{uid}_{{}}",
+)
+NO_CATEGORY = "off-the-screen"  # in a_obj: something sounds that isn't seen
+NUMBERS = {f"{number}.png": number for number in range(1000)}
+LIMIT = 1 << 20  # bytes of label2idx.json
+
+
+def recognises(folder: Path) -> bool:
+    """Whether metadata.csv and a folder of one of its sets are in the folder, or in a folder in it of a usual name."""
+    return _prefix(folder) is not None
+
+
+def read(folder: Path, selection: Selection) -> GroundTruth:
+    """The videos of a split and of the chosen sets. Raises ``DataError``: ``bad-selection``, ``gt-incomplete``, ``csv-...``."""
+    prefix = _prefix(folder)
+    if prefix is None:
+        raise DataError("unknown-layout", folder, f"found no {TABLE} beside folders v1s, v1m or v2")
+    table = read_table(folder / prefix / TABLE, COLUMNS)
+    rows = choose(table.rows, lambda row: (row[2], row[1]), selection, folder / prefix / TABLE)
+    categories = _categories(folder / prefix)
+    samples = _samples(folder, prefix, rows, frozenset(categories[1:]))
+    return GroundTruth(
+        folder,
+        "avss",
+        LABELS,
+        settled(samples, folder / prefix / TABLE),
+        categories,
+        colours={voc_colour(index): index for index in range(len(categories))},
+        remarks=(scope(samples), *table.remarks, *_faults(rows, categories)),
+    )
+
+
+def _prefix(root: Path) -> str | None:
+    for prefix in FOLDERS:
+        if (root / prefix / TABLE).is_file() and (
+            any((root / prefix / label).is_dir() for label in FRAMES) or (root / prefix / NAMES).is_file()
+        ):
+            return prefix
+    return None
+
+
+def _samples(root: Path, prefix: str, rows: Sequence[tuple[str, ...]], known: frozenset[str]) -> list[GtSample]:
+    folders = [safe(root, f"{prefix}{label}/{uid}") for uid, label, *_ in rows]
+    kind, listed = _listed(root, folders)
+    missing: list[str] = []
+    extra: list[str] = []
+    samples = []
+    for (uid, label, split, objects), folder, names in zip(rows, folders, listed, strict=True):
+        numbers = _numbers(names)
+        count = FRAMES[label] if split in STRICT and label in FRAMES else max(len(numbers), 1)
+        missing += [f"{folder}/{kind}/{number}.png" for number in range(count) if number not in numbers]
+        extra += [f"{folder}/{kind}/{number}.png" for number in sorted(numbers) if number >= count]
+        forms = tuple(form.format(folder=folder, kind=kind, label=label, uid=uid) for form in FORMS)
+        frames = (
+            GtFrame(number, f"{folder}/{kind}/{number}.png", f"{folder}/frames/{number}.jpg", forms)
+            for number in range(count)
+        )
+        sounding = objects.split("_")
+        samples.append(
+            GtSample(
+                id=uid,
+                frames=tuple(frames),
+                split=split,
+                setting=label,
+                category=objects if objects in known else "",
+                sources=len(set(sounding)) if known.issuperset(sounding) else None,
+                audio_file=f"{folder}/audio.wav",
+                padded_frames=PADDED_TO - count if label in FRAMES else 0,
+                names=(f"{label}/{uid}", uid),
+            )
+        )
+    tell_incomplete(root, missing, extra)
+    return samples
+
+
+def _listed(root: Path, folders: Sequence[str]) -> tuple[str, list[list[str]]]:
+    """The kind of masks that is taken, the same for all: indices where any video has them; and the names in each folder."""
+    for kind in (INDICES, COLOURS):
+        listed = [names_in(f"{root}/{folder}/{kind}") for folder in folders]
+        if any(listed):
+            return kind, listed
+    return INDICES, listed
+
+
+def _numbers(names: Iterable[str]) -> set[int]:
+    return {NUMBERS[name] for name in names if name in NUMBERS}
+
+
+def _faults(rows: Sequence[tuple[str, ...]], categories: Sequence[str]) -> Iterator[str]:
+    """What a_obj says that is no category."""
+    named = Counter(name for row in rows for name in filter(None, row[3].split("_")))
+    strange = sorted(named.keys() - set(categories) - {NO_CATEGORY})
+    if strange:
+        yield f"{TABLE} names in a_obj what is no category: {some([ascii(name)[:60] for name in strange])}"
+    if named[NO_CATEGORY]:
+        yield f"{named[NO_CATEGORY]:,} videos have a sound from off the screen"
+
+
+def _categories(folder: Path) -> tuple[str, ...]:
+    path = folder / NAMES
+    return read_names(path) if path.is_file() else avss_categories()
+
+
+@cache
+def avss_categories() -> tuple[str, ...]:
+    """The 71 names by index, background first."""
+    text = resources.files(__package__).joinpath("data/avss_categories.csv").read_text(encoding="utf-8")
+    rows = sorted((int(row["index"]), row["name"]) for row in csv.DictReader(text.splitlines()))
+    return tuple(name for _, name in rows)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Names of a label2idx.json in the order of their numbers, which start at 0 or 1 with the background.
+
+    Raises ``DataError`` ``bad-category``.
+    """
+    expected = 'expected {"background": 0, "<name>": 1, ...} without gaps'
+    try:
+        if path.stat().st_size > LIMIT:
+            raise ValueError(f"more than {LIMIT:,} bytes")
+        numbers = json.loads(path.read_text(encoding="utf-8-sig"))
+        names = {number: name for name, number in numbers.items() if type(number) is int}
+        first = min(names)
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise DataError("bad-category", path, f"can't be read ({error}); {expected}") from error
+    whole = len(names) == len(numbers) <= VOID and sorted(names) == list(range(first, first + len(names)))
+    if not whole or first not in (0, 1) or names[first].lower() != "background":
+        raise DataError("bad-category", path, f"found {len(numbers)} names from {first}; {expected}")
+    return tuple(names[number] for number in sorted(names))
