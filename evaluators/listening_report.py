@@ -10,7 +10,7 @@ from typing import Any
 
 from .charts import Mark, Panel, Row, Series, draw_rows
 from .listening import Heard, Listening
-from .listening_pairs import Estimate
+from .listening_pairs import AVS, Estimate
 from .tables import Cell, Number, Style, Table
 
 FORMAT = 1
@@ -48,7 +48,7 @@ def _notes(listening: Listening, columns: Collection[str]) -> Iterator[str]:
     yield "falls by: base minus variant over the samples of both, with 95 % bootstrap interval"
     if any(row.empty_gt for row in listening.variants):
         names = ", ".join(row.name for row in listening.variants if row.empty_gt)
-        yield f"the gt of {names} is empty: scores there say how often nothing is predicted, the base's are of another kind"
+        yield f"the gt of {names} is empty, {_against_nothing(listening)}"
     for name, meaning in (
         ("predicted area", "share of the pixels predicted as sounding, mean over samples"),
         ("unchanged", "samples in which no number of the prediction differs from the base's"),
@@ -89,7 +89,7 @@ def listening_figure(listening: Listening) -> str:
     if any(row.silent is not None for row in rows):
         areas = tuple(_mark(row.area.score, f"{100 * row.area.score.value:.1f}") for row in rows)
         panels.append(Panel("Predicted area (%)", (Series(areas),), bars=True))
-    return draw_rows(f"Listening: {listening.name}", _labels(rows), panels, _caption(listening, measure))
+    return draw_rows(f"Listening: {listening.name}", _labels(rows), panels, _caption(listening))
 
 
 def _labels(rows: Sequence[Heard]) -> list[Row]:
@@ -118,10 +118,17 @@ def _mark(estimate: Estimate, text: str, *, hollow: bool = False) -> Mark | None
     return Mark(100 * estimate.value, 100 * estimate.low, 100 * estimate.high, text, hollow)
 
 
-def _caption(listening: Listening, measure: str) -> str:
+def _caption(listening: Listening) -> str:
     samples = {row.samples for row in (listening.base, *listening.variants)}
     number = f"{min(samples)}" if len(samples) == 1 else f"{min(samples)} to {max(samples)}"
     text = f"Protocol {listening.protocol}, {number} samples, 95 % bootstrap intervals. Dashed: the base."
     if any(row.empty_gt for row in listening.variants):
-        text += f" Hollow: against an empty gt, where {measure} is 100 if nothing is predicted, else 0."
+        text += f" Hollow: against an empty gt, {_against_nothing(listening)}."
     return text
+
+
+def _against_nothing(listening: Listening) -> str:
+    """What a score against an empty gt means."""
+    if listening.protocol == AVS and set(listening.measures) <= {"J", "F", "J&F"}:
+        return f"where {listening.measures[0]} is 100 % for an empty prediction and 0 for any other"
+    return "so its scores can't be set against the base's"

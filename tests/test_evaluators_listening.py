@@ -273,7 +273,10 @@ def test_the_table_holds_every_variant_and_its_line() -> None:
     text = to_text(table)
     assert re.search(r"mirrored +40 +35.0 +15.0 \(1[34]\.[0-9] to 1[567]\.[0-9]\)", text)
     assert "silence: predicted area falls from 10.0 % to 1.0 %" in text
-    assert "the gt of silence is empty" in text
+    assert "the gt of silence is empty, where J is 100 % for an empty prediction and 0 for any other" in text
+    assert "the gt of silence is empty, so its scores can't be set against the base's" in to_text(
+        listening_table(replace(_full(), protocol="cavp-vpo"))
+    )
 
 
 def test_json_is_strict_and_complete() -> None:
