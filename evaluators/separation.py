@@ -41,7 +41,9 @@ class SeparationScores:
     skipped: str = ""  # why the mixture doesn't count; then all numbers are NaN
 
 
-def bss_eval(reference: Array, estimate: Array, *, silent: str = ERROR, best_order: bool = False) -> SeparationScores:
+def bss_eval_sources(
+    reference: Array, estimate: Array, *, silent: str = ERROR, best_order: bool = False
+) -> SeparationScores:
     """SDR, SIR, SAR and SI-SDR of one mixture; ``reference`` and ``estimate`` (sources, samples), or (samples,) for one.
 
     Estimate k belongs to reference k: swapped estimates score far lower. ``best_order`` tries all orders first, as the
@@ -92,13 +94,13 @@ def _quiet(reference: Floats, estimate: Floats, limit: float) -> str:
 
 def _mir_eval(reference: Floats, estimate: Floats, best_order: bool) -> tuple[Floats, Floats, Floats, Array]:
     try:
-        from mir_eval.separation import bss_eval_sources
+        from mir_eval.separation import bss_eval_sources as official
     except ImportError:
         raise DataError("missing-package", "mir_eval", "is needed; run: pip install 'avskit[separation]'") from None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*bss_eval_sources", category=FutureWarning)  # leaves in 0.9
         try:
-            sdr, sir, sar, order = bss_eval_sources(reference, estimate, best_order)
+            sdr, sir, sar, order = official(reference, estimate, best_order)
         except (AttributeError, np.linalg.LinAlgError):  # the first is how 0.8 fails to name the second under numpy 2
             raise ValueError("the references can't be told apart: one is a copy of another, or too quiet") from None
     return sdr, sir, sar, order

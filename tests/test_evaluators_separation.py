@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.errors import DataError
-from evaluators.separation import SeparationScores, bss_eval, separation_measures, si_sdr
+from evaluators.separation import SeparationScores, bss_eval_sources, separation_measures, si_sdr
 
 GOLDENS = sorted((Path(__file__).parents[2] / "shared" / "goldens").glob("sep_*.json"))
 S = np.array([1.0, 1, -1, -1])
@@ -95,10 +95,10 @@ def test_silence_is_named() -> None:
     sound = noise()
     gap = sound * [[1], [0]]
     with pytest.raises(ValueError, match="reference 1 of 0 to 1 is silent"):
-        bss_eval(gap, sound)
+        bss_eval_sources(gap, sound)
     with pytest.raises(ValueError, match="estimate 1 of 0 to 1 is silent"):
-        bss_eval(sound, gap)
-    scores = bss_eval(gap, sound, silent="skip")
+        bss_eval_sources(sound, gap)
+    scores = bss_eval_sources(gap, sound, silent="skip")
     assert scores.skipped == "reference 1 of 0 to 1 is silent" and np.isnan(scores.sdr).all()
 
 
@@ -106,10 +106,10 @@ def test_nearly_silent_is_skipped_as_sound_of_pixels_does() -> None:
     pytest.importorskip("mir_eval")
     sound, faint = noise(1, 600), np.zeros((1, 600))
     faint[0, :2] = 4e-6
-    assert bss_eval(sound, faint, silent="skip").skipped  # sum |x| = 8e-6
-    assert not bss_eval(sound, faint).skipped
+    assert bss_eval_sources(sound, faint, silent="skip").skipped  # sum |x| = 8e-6
+    assert not bss_eval_sources(sound, faint).skipped
     faint[0, 2] = 4e-6
-    assert not bss_eval(sound, faint, silent="skip").skipped
+    assert not bss_eval_sources(sound, faint, silent="skip").skipped
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_nearly_silent_is_skipped_as_sound_of_pixels_does() -> None:
 )
 def test_wrong_calls_are_told_in_one_line(reference: Any, estimate: Any, found: str) -> None:
     with pytest.raises(ValueError, match=found) as error:
-        bss_eval(reference, estimate)
+        bss_eval_sources(reference, estimate)
     assert "\n" not in str(error.value)
 
 
 def test_other_wrong_calls() -> None:
     with pytest.raises(ValueError, match="error, skip"):
-        bss_eval(noise(), noise(), silent="zero")
+        bss_eval_sources(noise(), noise(), silent="zero")
     with pytest.raises(ValueError, match=r"\(2, 1500\), expected one source"):
         si_sdr(noise(), noise())
 
@@ -142,13 +142,13 @@ def test_other_wrong_calls() -> None:
 def test_references_that_leave_nothing_to_solve_are_told() -> None:
     pytest.importorskip("mir_eval")
     with pytest.raises(ValueError, match="can't be told apart"):
-        bss_eval(noise() * 1e-200, noise())
+        bss_eval_sources(noise() * 1e-200, noise())
 
 
 def test_a_missing_mir_eval_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mir_eval.separation", None)
     with pytest.raises(DataError, match=r"pip install 'avskit\[separation\]' \[missing-package\]"):
-        bss_eval(noise(), noise())
+        bss_eval_sources(noise(), noise())
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
@@ -181,7 +181,7 @@ def test_bss_eval_equals_its_slow_twin() -> None:
     pytest.importorskip("mir_eval")
     reference = noise(samples=700)
     estimate = reference + 0.3 * reference[::-1] + 0.1 * noise(samples=700, seed=1)
-    scores = bss_eval(reference, estimate)
+    scores = bss_eval_sources(reference, estimate)
     for which in range(2):
         got = scores.sdr[which], scores.sir[which], scores.sar[which]
         assert got == pytest.approx(slow_bss(reference, estimate[which], which), abs=1e-6)
@@ -191,10 +191,10 @@ def test_level_and_delay_cost_nearly_nothing_but_order_does() -> None:
     pytest.importorskip("mir_eval")
     reference = noise(samples=4000)
     estimate = reference + 0.1 * noise(samples=4000, seed=1)  # 20 dB
-    late = bss_eval(reference, 3 * np.pad(estimate, ((0, 0), (5, 0)))[:, :4000])
+    late = bss_eval_sources(reference, 3 * np.pad(estimate, ((0, 0), (5, 0)))[:, :4000])
     assert late.sdr == pytest.approx([20, 20], abs=2) and (late.si_sdr < 0).all()
-    assert (bss_eval(reference, estimate[::-1]).sdr < 0).all()
-    found = bss_eval(reference, estimate[::-1], best_order=True)
+    assert (bss_eval_sources(reference, estimate[::-1]).sdr < 0).all()
+    found = bss_eval_sources(reference, estimate[::-1], best_order=True)
     assert found.order == (1, 0)
     assert found.sdr == pytest.approx([20, 20], abs=2) and found.si_sdr == pytest.approx([20, 20], abs=0.5)
 
@@ -203,9 +203,9 @@ def test_one_source_and_whole_numbers() -> None:
     pytest.importorskip("mir_eval")
     reference = (1000 * noise(1)[0]).astype(np.int16)
     estimate = reference + np.int16(7)
-    scores = bss_eval(reference, estimate)
+    scores = bss_eval_sources(reference, estimate)
     assert scores.order == (0,) and scores.sir.tolist() == [math.inf]  # nobody to interfere
-    assert scores.sdr == pytest.approx(bss_eval(reference / 1000, estimate / 1000).sdr, abs=1e-6)
+    assert scores.sdr == pytest.approx(bss_eval_sources(reference / 1000, estimate / 1000).sdr, abs=1e-6)
 
 
 def close(scores: SeparationScores, official: dict[str, Any]) -> bool:
@@ -225,8 +225,8 @@ def test_official_numbers(path: Path) -> None:
     with np.load(path.with_suffix(".npz"), allow_pickle=False) as data:
         for number, one in enumerate(official):
             reference, estimate, mixture = (data[f"{name}_{number}"] for name in ("ref", "est", "mix"))
-            rows.append(bss_eval(reference, estimate, silent="skip"))
-            baseline.append(bss_eval(reference, np.tile(mixture, (len(reference), 1)), silent="skip"))
+            rows.append(bss_eval_sources(reference, estimate, silent="skip"))
+            baseline.append(bss_eval_sources(reference, np.tile(mixture, (len(reference), 1)), silent="skip"))
             if "sdr" not in one:
                 continue
             assert close(rows[-1], one)
@@ -234,7 +234,7 @@ def test_official_numbers(path: Path) -> None:
             if one["perm"]["perm"] == sorted(one["perm"]["perm"]):
                 assert close(rows[-1], one["perm"])
             else:
-                best = bss_eval(reference, estimate, best_order=True)
+                best = bss_eval_sources(reference, estimate, best_order=True)
                 assert close(best, one["perm"]) and list(best.order) == one["perm"]["perm"]
     measures, average = separation_measures(rows), expected["sound_of_pixels_average"]
     assert [measures[name.upper()] for name in ("sdr", "sir", "sar")] == pytest.approx(
