@@ -63,7 +63,7 @@ def bss_eval_sources(
     if quiet:
         nothing = np.full(len(reference), np.nan)
         return SeparationScores(nothing, nothing, nothing, nothing, tuple(range(len(reference))), quiet)
-    sdr, sir, sar, order = _mir_eval(reference, estimate, best_order)
+    sdr, sir, sar, order = _official_scores(reference, estimate, best_order)
     pairs = zip(reference, estimate[order], strict=True)
     return SeparationScores(sdr, sir, sar, np.array([si_sdr(*pair) for pair in pairs]), tuple(order.tolist()))
 
@@ -92,7 +92,7 @@ def _quiet(reference: Floats, estimate: Floats, limit: float) -> str:
     return ""
 
 
-def _mir_eval(reference: Floats, estimate: Floats, best_order: bool) -> tuple[Floats, Floats, Floats, Array]:
+def _official_scores(reference: Floats, estimate: Floats, best_order: bool) -> tuple[Floats, Floats, Floats, Array]:
     try:
         from mir_eval.separation import bss_eval_sources as official
     except ImportError:
