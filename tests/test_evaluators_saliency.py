@@ -205,7 +205,8 @@ LEFT = np.array([[1, 0, 0, 0]] * 4, bool)  # its left half
 
 
 def test_mae_by_hand() -> None:
-    assert mae(*prepare(PRED, LEFT)) == 4 / 16
+    pred, gt = np.array([[0.0, 0.5], [1.0, 0.25]]), np.array([[True, False], [True, True]])
+    assert mae(pred, gt) == (1 + 0.5 + 0 + 0.75) / 4
 
 
 def test_adaptive_threshold() -> None:
@@ -257,6 +258,20 @@ def test_s_by_hand() -> None:
     ssim = 4 * x * y * cov / ((x**2 + y**2) * (var_x + var_y))
     region = 9 / 16 * ssim + 7 / 16 * 1  # constant parts against an empty gt: no variance, 1
     assert s_measure(pred, gt) == pytest.approx((objects + region) / 2)
+
+
+def test_s_of_the_opposite_is_0_and_not_below() -> None:
+    gt = np.zeros((6, 6), bool)
+    gt[2:4, 1:5] = True
+    assert s_measure(1.0 * ~gt, gt) == 0 and slow_s(slow_prepare(np.where(gt, 0, 255), gt)) == 0
+
+
+def test_centres_of_mass_on_a_half_go_to_the_even_line() -> None:
+    """Rows 2 and 3 give 2, columns 0 and 1 give 0; one line further down or right the parts are others."""
+    pred = np.random.default_rng(1).integers(0, 256, (6, 6), dtype=np.uint8)
+    gt = np.zeros((6, 6), bool)
+    gt[2:4, 0:2] = True
+    assert s_measure(*prepare(pred, gt)) == pytest.approx(slow_s(slow_prepare(pred, gt)), abs=1e-12)
 
 
 def test_weighted_f_by_hand() -> None:
@@ -399,6 +414,7 @@ def test_layout_in_memory_does_not_matter() -> None:
     pred, gt = rng.integers(0, 256, (40, 31), dtype=np.uint8), rng.random((40, 31)) < 0.4
     first, second = score_image(pred, gt), score_image(np.asfortranarray(pred), np.asfortranarray(gt))
     assert [getattr(first, name) for name in SINGLE] == [getattr(second, name) for name in SINGLE]
+    assert prepare(np.asfortranarray(pred), np.asfortranarray(gt))[0].flags.c_contiguous  # sums add up in one order
     sliced = score_image(np.repeat(pred, 2, axis=1)[:, ::2], gt)
     assert sliced.s == first.s and sliced.weighted_f == first.weighted_f
 
@@ -426,10 +442,10 @@ def image(value: float, f: list[float], e: list[float]) -> ImageScores:
 
 
 def test_maximum_is_of_the_mean_curve() -> None:
-    """Each image's best F is 1, at thresholds that no two share: the mean curve has 0.5 everywhere."""
-    measures = saliency_measures([image(0.25, [1, 0], [0.5, 0.5]), image(0.75, [0, 1], [1.0, 0.0])])
+    """The images' best F are 1 and 0.5, at different thresholds: the mean curve has 0.5 and 0.25."""
+    measures = saliency_measures([image(0.25, [1, 0], [0.5, 0.5]), image(0.75, [0, 0.5], [1.0, 0.5])])
     assert list(measures) == NAMES and all(type(value) is float for value in measures.values())
-    assert list(measures.values()) == [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.75]
+    assert list(measures.values()) == [0.5, 0.5, 0.5, 0.5, 0.375, 0.5, 0.5, 0.625, 0.75]
 
 
 def test_no_images_give_nan() -> None:
