@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from . import fscore
 from .categories import VOID
 from .histograms import label_histogram, level_histogram
-from .thresholds import CURVE, CUTS, Scale, float_levels, float_scale, integer_scale
+from .thresholds import CUTS, Scale, float_levels, float_scale, integer_scale
 
 Array = np.ndarray[Any, np.dtype[Any]]
 HALF = CUTS.index(0.5)
@@ -95,16 +96,18 @@ def _objects(tables: Array, scale: Scale) -> ObjectCounts:
     above = np.zeros((*tables.shape[:2], tables.shape[2] + 1))  # at or above each level, and one beyond the last
     above[..., :-1] = np.cumsum(tables[..., ::-1], axis=-1)[..., ::-1]
     area, hit = above[:, 0], above[:, 1]
-    pixels, gt = area[:, 0], hit[:, 0]
-    some = gt > 0
-    best = np.full(len(gt), np.nan)
-    best[some] = fscore.best_of_frames(area[some][:, scale.fine], hit[some][:, scale.fine], gt[some])
-    curves = fscore.curves(area[some][:, scale.curve], hit[some][:, scale.curve], gt[some])  # (betas, frames, 255)
-    total = np.zeros((len(fscore.BETAS2), CURVE), np.float32)
-    for frame in range(curves.shape[1]):  # one after the other, as the official float32 sum
-        total += curves[:, frame]
+    gt = hit[:, 0]
+    curves, best = _frame_scores(area, hit, gt, scale)
+    total = _summed(curves[:, gt > 0])
     hard = not tables[:, 0, 1:-1].any()
-    return ObjectCounts(pixels, gt, area[:, scale.cuts], hit[:, scale.cuts], total, best, None, hard)
+    return ObjectCounts(area[:, 0], gt, area[:, scale.cuts], hit[:, scale.cuts], total, best, None, hard)
+
+
+def _frame_scores(area: Array, hit: Array, gt: Array, scale: Scale) -> tuple[Array, Array]:
+    """Curves (betas, frames, 255) and best F (frames,), meaningless and NaN in frames without gt."""
+    curves = fscore.curves(area.take(scale.curve, axis=1), hit.take(scale.curve, axis=1), gt)
+    best = fscore.best_of_frames(area.take(scale.fine, axis=1), hit.take(scale.fine, axis=1), gt)
+    return curves, np.where(gt > 0, best, np.nan)
 
 
 def count_labels(frames: Iterable[tuple[Array, Array]], valid: Array | None = None) -> LabelCounts:
@@ -132,13 +135,38 @@ def relabelled(counts: LabelCounts, gt: Mapping[int, int], pred: Mapping[int, in
     return LabelCounts(rows, counts.frames, counts.valid)
 
 
-def objects_of_labels(counts: LabelCounts) -> ObjectCounts:
+def objects_of_labels(samples: Sequence[LabelCounts]) -> list[ObjectCounts]:
     """Every category but the background taken together, as a hard mask; pixels without a label are left out."""
-    frame, gt, pred, pixels = counts.rows.T
+    frames = [sample.frames for sample in samples]
+    first = np.cumsum([0, *frames])
+    rows = np.concatenate([sample.rows for sample in samples])
+    frame, gt, pred, pixels = rows.T
+    frame = frame + np.repeat(first[:-1], [len(sample.rows) for sample in samples])
     labelled = (gt != VOID) & (gt >= 0)
     codes = (frame * 4 + 2 * (gt > 0) + (pred > 0))[labelled]
-    cells = np.bincount(codes, pixels[labelled], minlength=4 * counts.frames).reshape(counts.frames, 2, 2)
-    return _objects(np.stack([cells.sum(axis=1), cells[:, 1]], axis=1), integer_scale(1))  # (frames, gt, pred)
+    cells = np.bincount(codes, pixels[labelled], minlength=4 * first[-1]).reshape(-1, 2, 2)  # (frames, gt, pred)
+    area = np.stack([cells.sum(axis=(1, 2)), cells[:, :, 1].sum(axis=1)], axis=1)  # all pixels, the predicted ones
+    hit = np.stack([cells[:, 1].sum(axis=1), cells[:, 1, 1]], axis=1)
+    # a hard mask has two levels: its curve has one value at threshold 0 and another at all that follow
+    two = Scale(2, *(np.array([0, 1]) for _ in range(3)))
+    curves, best = _frame_scores(area, hit, hit[:, 0], two)
+    curves = np.where(hit[:, :1] > 0, curves, np.float32(0))
+    cuts = np.ones(len(CUTS), np.intp)
+    return [
+        ObjectCounts(
+            area[a:b, 0], hit[a:b, 0], area[a:b, cuts], hit[a:b, cuts],
+            _summed(curves[:, a:b]).take(integer_scale(1).curve, axis=1), best[a:b], None, True,
+        )
+        for a, b in pairwise(first)
+    ]  # fmt: skip
+
+
+def _summed(curves: Array) -> Array:
+    """Sum over the frames (axis 1), one after the other, in float32."""
+    total = np.zeros((curves.shape[0], curves.shape[2]), np.float32)
+    for frame in range(curves.shape[1]):
+        total += curves[:, frame]
+    return total
 
 
 def labels_of_objects(counts: ObjectCounts) -> LabelCounts:

@@ -19,12 +19,15 @@ from .kinds import Reading, probe
 from .pairing import Pairing, pair
 from .predictions import PredictionFiles, list_predictions
 from .progress import Progress
-from .protocols import Protocol, find_protocol, protocols
+from .protocols import GT_FRAMES, NULL, OBJECT, ROBUST, Protocol, find_protocol, protocols
 from .results import Folder, Result
 from .sample_files import Leniency, Sources
 from .score import Scored, count_pairs
 from .scoring import for_categories
-from .totals import protocol_result
+from .totals import protocol_result, with_objects
+
+OF_OBJECTS = {OBJECT, ROBUST, NULL, GT_FRAMES}  # families that are of sounding or not
+PLAIN = Selection(), Leniency()
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Options:
     numbering: int | None = None  # of the predictions' first frame
     gt_kind: str = "auto"
     layout: str = "auto"
-    selection: Selection = Selection()
-    leniency: Leniency = Leniency()
+    selection: Selection = PLAIN[0]
+    leniency: Leniency = PLAIN[1]
     extra: str = "error"  # error, ignore: predictions that no gt asks for
     by: tuple[str, ...] = ()
     seed: int = 0
@@ -113,6 +116,7 @@ def _result(
 ) -> Result:
     """All numbers, and all that a reader must know of them."""
     gt, reading = sources.gt, sources.reading
+    complete = with_objects(kept) if {row.family for row in rows} & OF_OBJECTS else kept
     counts = _counts(scored, kept, pairing)
     gt_hashes, pred_hashes = (
         [(name, digest) for one in scored for which, name, digest in one.hashes if which == w] for w in ("gt", "pred")
@@ -128,7 +132,7 @@ def _result(
         warnings=_warnings(sources, kept, gt_hashes, pred_hashes, files),
         categories=gt.categories,
         samples=tuple(one.id for one in kept),
-        protocols=tuple(protocol_result(row, kept, gt, options.by, options.seed) for row in rows),
+        protocols=tuple(protocol_result(row, complete, gt, options.by, options.seed) for row in rows),
         confusions=_confusions(kept),
         variant=gt.variant,
     )

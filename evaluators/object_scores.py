@@ -21,10 +21,9 @@ def fold_batches(ids: Sequence[str], samples: Sequence[ObjectCounts], rule: Rule
     F is the maximum over 255 thresholds of the batch's mean curve over its frames with a gt; a batch with none scores 0 and
     is counted. ``rule``: batch, cut (0.5 or 0.4), beta2 (0.3 or 0.09), map ("probability" or "2*l1-l0").
     """
-    batches = [
-        range(start, min(start + rule["batch"], len(samples))) for start in range(0, len(samples), rule["batch"])
-    ]
-    j = np.array([_batch_j([samples[n] for n in batch], CUTS.index(rule["cut"])) for batch in batches], np.float32)
+    size = rule["batch"]
+    batches = [range(start, min(start + size, len(samples))) for start in range(0, len(samples), size)]
+    j = _batch_j(samples, batches, CUTS.index(rule["cut"]))
     f = np.array([_batch_f([samples[n] for n in batch], rule) for batch in batches])
     measures = {"J": region.running_mean_float32(j), "F": float(f.mean())}
     measures["J&F"] = (measures["J"] + measures["F"]) / 2
@@ -34,12 +33,15 @@ def fold_batches(ids: Sequence[str], samples: Sequence[ObjectCounts], rule: Rule
     return Outcome(measures, units, {"J": j.astype(np.float64), "F": f, "J&F": (j + f) / 2}, note=note)
 
 
-def _batch_j(batch: Sequence[ObjectCounts], cut: int) -> np.float32:
-    columns = [
+def _batch_j(samples: Sequence[ObjectCounts], batches: Sequence[range], cut: int) -> Array:
+    """J of each batch, float32."""
+    columns = (
         np.concatenate(parts)
-        for parts in zip(*((one.hit[:, cut], one.area[:, cut], one.gt, one.pixels) for one in batch), strict=True)
-    ]
-    return region.mean_float32(region.avsbench_j(*columns))
+        for parts in zip(*((one.hit[:, cut], one.area[:, cut], one.gt, one.pixels) for one in samples), strict=True)
+    )
+    frames = region.avsbench_j(*columns)
+    ends = np.cumsum([0, *(len(one.gt) for one in samples)])
+    return np.array([region.mean_float32(frames[ends[batch.start] : ends[batch.stop]]) for batch in batches])
 
 
 def _batch_f(batch: Sequence[ObjectCounts], rule: Rule) -> float:

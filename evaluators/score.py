@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .baselines import baseline_counts, thinned
+from .categories import VOID
 from .counts import HALF, relabelled
 from .engines import Engine, finished
 from .errors import DataError
@@ -114,18 +115,20 @@ def _counts(sources: Sources, protocols: Sequence[Protocol], frames: Sequence[Fr
 
 def _told(counts: SampleCounts, tally: Counter[str]) -> tuple[bool, float]:
     """Add up what a reader wants to know of the frames; whether all is right; and the gt's share of the pixels."""
-    objects, labels = counts.as_objects(), counts.labels
-    gt, pred = objects.gt > 0, objects.area[:, HALF] > 0
-    if labels is not None:
-        gt, pred = gt[labels.valid], pred[labels.valid]
-    tally["frames"] += len(gt)
-    tally["empty gt frames"] += int((~gt).sum())
-    tally["empty pred frames"] += int((~pred).sum())
-    tally["both empty frames"] += int((~gt & ~pred).sum())
-    if labels is not None:
-        truth, taken = labels.rows[:, 1], labels.rows[:, 2]
-        perfect = bool(((truth == taken) | (truth < 0) | (truth == 255)).all())
+    if counts.labels is None:
+        objects = counts.as_objects()
+        gt, pred, hit, pixels = objects.gt, objects.area[:, HALF], objects.hit[:, HALF], objects.pixels
+        perfect = bool((hit == gt).all() and (hit == pred).all())
     else:
-        hit = objects.hit[:, HALF]
-        perfect = bool((hit == objects.gt).all() and (hit == objects.area[:, HALF]).all())
-    return perfect, float(objects.gt.sum() / max(objects.pixels.sum(), 1))
+        labels = counts.labels
+        frame, truth, taken, number = labels.rows[(labels.rows[:, 1] != VOID) & (labels.rows[:, 1] >= 0)].T
+        perfect = bool((truth == taken).all())
+        gt, pred, pixels = (
+            np.bincount(frame, number * which, labels.frames)[labels.valid]
+            for which in (truth > 0, taken > 0, truth >= 0)
+        )
+    tally["frames"] += len(gt)
+    tally["empty gt frames"] += int((gt == 0).sum())
+    tally["empty pred frames"] += int((pred == 0).sum())
+    tally["both empty frames"] += int(((gt == 0) & (pred == 0)).sum())
+    return perfect, float(gt.sum() / max(pixels.sum(), 1))

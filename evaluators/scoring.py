@@ -68,7 +68,7 @@ class SampleCounts:
 
     @cached_property
     def _made_objects(self) -> ObjectCounts:
-        return objects_of_labels(there(self.labels))
+        return objects_of_labels([there(self.labels)])[0]
 
     @cached_property
     def _made_labels(self) -> LabelCounts:

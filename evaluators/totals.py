@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from .counts import LabelCounts
+from .counts import LabelCounts, objects_of_labels
 from .ground_truth import GroundTruth, GtSample
 from .intervals import bootstrap_all, group_sums, sample_groups
 from .outcome import Array, Outcome, ratio
@@ -49,6 +49,23 @@ def protocol_result(
         values={name: values.tolist() for name, values in outcome.values.items()},
         note=outcome.note,
     )
+
+
+def with_objects(scored: Sequence[Scored]) -> list[Scored]:
+    """The same samples with sounding-or-not counts beside all counts of labels, made for all of them at once."""
+    completed = iter(_completed([one.counts for one in scored if one.counts is not None]))
+    result = [replace(one, counts=next(completed) if one.counts else None, baselines={}) for one in scored]
+    for name in dict.fromkeys(name for one in scored for name in one.baselines):
+        having = [number for number, one in enumerate(scored) if name in one.baselines]
+        for number, made in zip(having, _completed([scored[n].baselines[name] for n in having]), strict=True):
+            result[number].baselines[name] = made
+    return result
+
+
+def _completed(counts: Sequence[SampleCounts]) -> list[SampleCounts]:
+    labels = [one.labels for one in counts if one.objects is None and one.labels is not None]
+    made = iter(objects_of_labels(labels) if labels else ())
+    return [one if one.objects is not None else replace(one, objects=next(made)) for one in counts]
 
 
 def _folded(protocol: Protocol, ids: Sequence[str], counts: Sequence[SampleCounts], gt: GroundTruth) -> Outcome:
