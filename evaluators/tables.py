@@ -23,7 +23,7 @@ class Number:
     low: float = math.nan  # 95 % interval
     high: float = math.nan
     deviation: float = math.nan  # over seeds
-    digits: int | None = None  # decimals, where they are not the column's: as a paper printed it
+    digits: int | None = None  # decimals in percent, where they are not the column's: as a paper printed it
     ranked: bool = True  # takes part in which is the column's best
 
 
@@ -97,7 +97,7 @@ def to_markdown(table: Table, *, digits: int = 2, percent: bool = True, bold: bo
 def to_latex(table: Table, *, digits: int = 2, percent: bool = True, bold: bool = True) -> str:
     """A ``tabular`` with the rules of the package booktabs; title and notes are comments. ``bold`` as in Markdown."""
     layout = _layout(table, digits, percent)
-    rows = [[_latex(cell) for cell in row] for row in layout.rows]
+    rows = [[_latex(cell, number) for cell, number in zip(row, layout.right, strict=True)] for row in layout.rows]
     if bold:
         rows = _marked(rows, layout.best, r"\textbf{{{}}}")
     lines = [f"% {_visible(table.title)}"] if table.title else []
@@ -167,7 +167,9 @@ def _printed(cell: Cell, style: Style) -> str:
     if isinstance(cell, int):
         return f"{cell:+d}" if style.signed else str(cell)
     number = cell if isinstance(cell, Number) else Number(float(cell))
-    digits = style.digits if number.digits is None else number.digits
+    digits = style.digits
+    if number.digits is not None:
+        digits = number.digits if style.percent else number.digits + 2
     text = _rounded(number.value, style, digits, style.signed)
     if not math.isnan(number.deviation):
         text += f" ± {_rounded(number.deviation, style, digits)}"
@@ -245,8 +247,11 @@ _LATEX = {
 }  # fmt: skip
 
 
-def _latex(text: str) -> str:
+def _latex(text: str, number: bool = False) -> str:
+    """Escaped; a hyphen before a ``number`` is a minus."""
     escaped = "".join(_LATEX.get(letter, letter) for letter in text)
+    if number:
+        return re.sub(r"-(?=\d)", "$-$", escaped)
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped  # the row end before it would take them
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators import significance
 from evaluators.intervals import bootstrap
 from evaluators.significance import holm, mean_and_deviation, paired_bootstrap, paired_permutation, swap_test
+
+quick = settings(deadline=None, max_examples=50)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -56,6 +58,7 @@ def test_equal_systems_have_p_1() -> None:
 SCORES = st.integers(0, 64).map(lambda number: number / 64)  # so that sums are exact and ties are ties
 
 
+@quick
 @given(st.lists(st.tuples(SCORES, SCORES), min_size=1, max_size=7), st.booleans())
 def test_the_exact_p_is_that_of_the_slow_twin(pairs: list[tuple[float, float]], grouped: bool) -> None:
     a, b = ([pair[side] for pair in pairs] for side in (0, 1))
@@ -64,6 +67,7 @@ def test_the_exact_p_is_that_of_the_slow_twin(pairs: list[tuple[float, float]], 
     assert got == slow_permutation(a, b, groups)
 
 
+@quick
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
 def test_the_sides_may_change(pairs: list[tuple[float, float]]) -> None:
     a, b = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
@@ -149,6 +153,7 @@ def test_swapped_counts_of_two_samples_by_hand() -> None:
     assert swap_test(iou, a, b, rng()) == 0.5
 
 
+@quick
 @given(st.lists(st.tuples(*[st.integers(0, 50)] * 4), min_size=1, max_size=6))
 def test_swapped_counts_are_those_of_the_slow_twin(rows: list[tuple[int, int, int, int]]) -> None:
     a, b = (np.array([[min(row[k], row[k + 1]), 1 + row[k] + row[k + 1]] for row in rows]) for k in (0, 2))
