@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .categories import VOID
+from .errors import DataError
 from .outcome import Array, Outcome, nanmean
 from .protocols import DAVIS, LOCALIZATION, SALIENCY, Protocol
-
 
 FAMILIES = {DAVIS, SALIENCY, LOCALIZATION}
 
@@ -24,7 +24,7 @@ def observe(pred: Array, gt: Array, protocols: Sequence[Protocol], *, full: floa
 
         tasks = {row.rule["task"] for row in protocols if row.family == DAVIS}
         labels = [_labels(maps, full) for maps in (pred, gt)]
-        fields["sequences"] = {task: score_sequence(labels[0], labels[1], task) for task in sorted(tasks)}
+        fields["sequences"] = {task: _scored(score_sequence, *labels, task) for task in sorted(tasks)}
     if SALIENCY in families:
         from .saliency import score_image
 
@@ -46,6 +46,14 @@ def observe(pred: Array, gt: Array, protocols: Sequence[Protocol], *, full: floa
             for rule in sorted(rules)
         }
     return fields
+
+
+def _scored(function: Any, *arguments: Any) -> Any:
+    """The function's value, or the error of a sample that the official code can't score either."""
+    try:
+        return function(*arguments)
+    except DataError as error:
+        return error
 
 
 def _labels(maps: Array, full: float) -> Array:
@@ -77,6 +85,10 @@ def fold_sequences(ids: Sequence[str], samples: Sequence[Mapping[str, Any]], rul
     from .boundary import davis_measures, statistics
 
     scores = [sample[rule["task"]] for sample in samples]
+    errors = [(id, score) for id, score in zip(ids, scores, strict=True) if isinstance(score, DataError)]
+    if errors:
+        first = f"{errors[0][0]}: {errors[0][1].message}"
+        raise ValueError(f"the official code ends at {len(errors)} of {len(ids)} samples; the first is {first}")
     units = tuple(f"{id}:{number}" for id, one in zip(ids, scores, strict=True) for number in one.objects)
     rows = [[statistics(values)[0] for values in table] for one in scores for table in (one.j, one.f)]
     j, f = (np.array([value for row in rows[start::2] for value in row], np.float64) for start in (0, 1))

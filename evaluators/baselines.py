@@ -15,7 +15,7 @@ from .categories import BACKGROUND, VOID
 from .counts import LabelCounts
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LONGEST = 160  # pixels
+LONGEST = 64  # pixels
 ALL, BOX, PREVIOUS, ANOTHER = "all foreground", "centre box", "previous frame", "another sample"
 
 
@@ -25,30 +25,34 @@ def thinned(gt: Array) -> Array:
     return gt[::step, ::step]
 
 
-def baseline_counts(gts: Sequence[Array]) -> list[dict[str, LabelCounts]]:
+def baseline_counts(gts: Sequence[Array], sounding: int = 1) -> list[dict[str, LabelCounts]]:
     """Counts of each trivial prediction for each sample, whose gt is ``uint8`` (frames, height, width), thinned; void is 255.
 
     "another sample" is the gt of the sample before it in ``gts`` (the first takes the last's), brought to its size by nearest
     pixel; "previous frame" leaves out a sample's first frame. What can't be made (one frame, one sample) is missing.
+    ``sounding`` is what is predicted where the gt has nothing to go by.
     """
     seen = np.zeros(256, bool)
     for gt in gts:
         seen[gt] = True
-    values = np.union1d(np.flatnonzero(seen), [BACKGROUND, 1])  # 1: what "all foreground" says where there is no gt
+    values = np.union1d(np.flatnonzero(seen), [BACKGROUND, sounding])
     ranks = np.zeros(256, np.uint8)
     ranks[values] = np.arange(len(values))
     maps = [ranks[gt] for gt in gts]
-    return [_of_sample(own, maps[number - 1] if len(maps) > 1 else own[:0], values) for number, own in enumerate(maps)]
+    return [
+        _of_sample(own, maps[number - 1] if len(maps) > 1 else own[:0], values, sounding)
+        for number, own in enumerate(maps)
+    ]
 
 
-def _of_sample(gt: Array, other: Array, values: Array) -> dict[str, LabelCounts]:
+def _of_sample(gt: Array, other: Array, values: Array, sounding: int) -> dict[str, LabelCounts]:
     """``gt`` and ``other`` hold places in ``values``."""
     if not len(gt):
         return {}
     height, width = gt.shape[1:]
     box = gt[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
     everywhere, inside = (_areas(maps, len(values)) for maps in (gt, box))
-    made = {ALL: _filled(everywhere, everywhere, values), BOX: _filled(everywhere, inside, values)}
+    made = {ALL: _filled(everywhere, everywhere, values, sounding), BOX: _filled(everywhere, inside, values, sounding)}
     if len(gt) > 1:
         made[PREVIOUS] = _pairs(gt[1:], gt[:-1], values)
     if len(other):
@@ -62,10 +66,10 @@ def _areas(maps: Array, values: int) -> Array:
     return np.bincount((maps + frames).ravel(), minlength=len(maps) * values).reshape(-1, values)
 
 
-def _filled(everywhere: Array, inside: Array, values: Array) -> LabelCounts:
-    """A prediction of each frame's largest category (1 without any) within a part of the frame."""
-    sounding = np.where(np.isin(values, (BACKGROUND, VOID)), 0, everywhere)
-    label = np.where(sounding.any(axis=1), values[sounding.argmax(axis=1)], 1)
+def _filled(everywhere: Array, inside: Array, values: Array, otherwise: int) -> LabelCounts:
+    """A prediction of each frame's largest category (``otherwise`` without any) within a part of the frame."""
+    sounding = everywhere * ((values != BACKGROUND) & (values != VOID))
+    label = np.where(sounding.any(axis=1), values[sounding.argmax(axis=1)], otherwise)
     counts = np.stack([everywhere - inside, inside], axis=2)  # (frames, values, 2)
     frame, value, within = np.nonzero(counts)
     pred = np.where(within, label[frame], BACKGROUND)

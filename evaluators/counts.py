@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from .thresholds import CUTS, Scale, float_levels, float_scale, integer_scale
 
 Array = np.ndarray[Any, np.dtype[Any]]
 HALF = CUTS.index(0.5)
+_UNKNOWN = 1 << 16  # beyond every label
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +126,26 @@ def labels_of_rows(frames: Sequence[Array], valid: Array | None = None) -> Label
 
 def relabelled(counts: LabelCounts, gt: Mapping[int, int], pred: Mapping[int, int]) -> LabelCounts:
     """The same counts in other label numbers; an empty mapping changes nothing. Raises ValueError for a label that a mapping lacks."""
+    if not gt and not pred:
+        return counts
     rows = counts.rows.copy()
     for column, values, what in ((1, gt, "gt"), (2, pred, "pred")):
         if values:
-            found, places = np.unique(rows[:, column], return_inverse=True)
-            unknown = [int(value) for value in found if int(value) not in values]
-            if unknown:
+            labels = rows[:, column]
+            known = (labels >= 0) & (labels < _UNKNOWN)
+            table = _table(tuple(values.items()))
+            rows[:, column] = np.where(known, table[np.where(known, labels, _UNKNOWN)], _UNKNOWN)
+            if (rows[:, column] == _UNKNOWN).any():
+                unknown = np.unique(labels[rows[:, column] == _UNKNOWN]).tolist()
                 raise ValueError(f"{what} holds the labels {unknown}, which stand for no category")
-            rows[:, column] = np.array([values[int(value)] for value in found], np.int64)[places.ravel()]
     return LabelCounts(rows, counts.frames, counts.valid)
+
+
+@cache
+def _table(values: tuple[tuple[int, int], ...]) -> Array:
+    table = np.full(_UNKNOWN + 1, _UNKNOWN)
+    table[[value for value, _ in values]] = [index for _, index in values]
+    return table
 
 
 def objects_of_labels(samples: Sequence[LabelCounts]) -> list[ObjectCounts]:

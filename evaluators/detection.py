@@ -16,6 +16,7 @@ from .categories import VOID
 from .counts import LabelCounts
 from .outcome import Array, Outcome, ratio
 from .semantic import SPACING
+from .stacked import Stacked, stack
 
 
 def confusion_matrix(rows: Array, classes: int) -> Array:
@@ -74,16 +75,18 @@ def _nanmean(values: Array) -> Array:
     return ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 
 
-def is_multi_source(rows: Array, threshold: int = 100) -> bool:
-    """CAVP's "multi-source" frame: more than two label values cover over ``threshold`` pixels of the gt each, void being one."""
-    gt, _, pixels = rows.T
-    _, places = np.unique(np.where(gt == VOID, -1, gt), return_inverse=True)
-    return int((np.bincount(places.ravel(), pixels) > threshold).sum()) > 2
+def multi_source_frames(table: Stacked, threshold: int = 100) -> Array:
+    """CAVP's "multi-source" frames, bool (frames,): more than two label values, void being one, cover over ``threshold`` pixels each."""
+    label = np.where(table.gt == VOID, -1, table.gt) + 1
+    width = int(label.max(initial=0)) + 1
+    keys, places = np.unique(table.frame * width + label, return_inverse=True)
+    large = np.bincount(places.ravel(), table.pixels) > threshold
+    return np.bincount(keys[large] // width, minlength=len(table.valid)) > 2
 
 
 def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Outcome:
     """All frames' pixels in one matrix. ``rule``: classes, background, absent, frames ("all" or "multi-source")."""
-    table = np.array([margins(confusion_matrix(_rows(sample, rule), rule["classes"])) for sample in samples])
+    table = _margins(samples, rule)
     total = table.sum(axis=0)  # (samples, 3, classes) -> (3, classes)
     measures = {name: float(value) for name, value in margin_measures(total, rule).items()}
     columns = class_measures(total)
@@ -95,13 +98,21 @@ def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, 
     return Outcome(measures, statistics=statistics, per_class=per_class)
 
 
-def _rows(sample: LabelCounts, rule: Mapping[str, Any]) -> Array:
-    """gt, pred, pixels of the frames that count."""
-    rows = sample.rows[sample.valid[sample.rows[:, 0]]]
-    if rule.get("frames", "all") == "multi-source":
-        chosen = [n for n in np.unique(rows[:, 0]) if is_multi_source(rows[rows[:, 0] == n][:, 1:])]
-        rows = rows[np.isin(rows[:, 0], chosen)]
-    return rows[:, 1:]
+def _margins(samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Array:
+    """Pixels right, predicted and in the gt of each sample and category, float64 (samples, 3, classes)."""
+    table, classes = stack(samples), rule["classes"]
+    kept = table.valid[table.frame]
+    if rule["frames"] == "multi-source":
+        kept &= multi_source_frames(table)[table.frame]
+    inside = (table.gt >= 0) & (table.gt < classes) & (table.pred >= 0) & (table.pred < classes)
+    table = table.kept(kept & inside)
+    size = len(samples) * classes
+    first = table.sample * classes
+    right = table.pixels * (table.gt == table.pred)
+    columns = ((table.gt, right), (table.pred, table.pixels), (table.gt, table.pixels))
+    return np.stack(
+        [np.bincount(first + label, pixels, size).reshape(-1, classes) for label, pixels in columns], axis=1
+    )
 
 
 def _resampled(weights: Array, table: Array, rule: Mapping[str, Any], name: str) -> Array:

@@ -21,37 +21,46 @@ def fold_batches(ids: Sequence[str], samples: Sequence[ObjectCounts], rule: Rule
     F is the maximum over 255 thresholds of the batch's mean curve over its frames with a gt; a batch with none scores 0 and
     is counted. ``rule``: batch, cut (0.5 or 0.4), beta2 (0.3 or 0.09), map ("probability" or "2*l1-l0").
     """
-    size = rule["batch"]
-    batches = [range(start, min(start + size, len(samples))) for start in range(0, len(samples), size)]
-    j = _batch_j(samples, batches, CUTS.index(rule["cut"]))
-    f = np.array([_batch_f([samples[n] for n in batch], rule) for batch in batches])
+    batches = _batches(samples, rule)
+    cut = CUTS.index(rule["cut"])
+    hit, pred = (np.concatenate([getattr(one, name)[:, cut] for one in samples]) for name in ("hit", "area"))
+    gt, pixels = (np.concatenate([getattr(one, name) for one in samples]) for name in ("gt", "pixels"))
+    j = region.means_of_parts(region.avsbench_j(hit, pred, gt, pixels), _ends(samples, batches))
+    f = _batch_f(samples, batches, rule)
     measures = {"J": region.running_mean_float32(j), "F": float(f.mean())}
     measures["J&F"] = (measures["J"] + measures["F"]) / 2
-    units = tuple("+".join(ids[n] for n in batch) for batch in batches)
     hard = all(sample.hard for sample in samples)
     note = "F from hard masks: every threshold cuts alike, so it is not the F of a soft map" if hard else ""
-    return Outcome(measures, units, {"J": j.astype(np.float64), "F": f, "J&F": (j + f) / 2}, note=note)
+    values = {"J": j.astype(np.float64), "F": f, "J&F": (j + f) / 2}
+    return Outcome(measures, _units(ids, batches), values, note=note)
 
 
-def _batch_j(samples: Sequence[ObjectCounts], batches: Sequence[range], cut: int) -> Array:
-    """J of each batch, float32."""
-    columns = (
-        np.concatenate(parts)
-        for parts in zip(*((one.hit[:, cut], one.area[:, cut], one.gt, one.pixels) for one in samples), strict=True)
-    )
-    frames = region.avsbench_j(*columns)
+def _batches(samples: Sequence[ObjectCounts], rule: Rule) -> list[range]:
+    size = rule["batch"]
+    return [range(start, min(start + size, len(samples))) for start in range(0, len(samples), size)]
+
+
+def _units(ids: Sequence[str], batches: Sequence[range]) -> tuple[str, ...]:
+    return tuple("+".join(ids[batch.start : batch.stop]) for batch in batches)
+
+
+def _ends(samples: Sequence[ObjectCounts], batches: Sequence[range]) -> Array:
+    """Where the frames of each batch begin and end, among those of all samples."""
     ends = np.cumsum([0, *(len(one.gt) for one in samples)])
-    return np.array([region.mean_float32(frames[ends[batch.start] : ends[batch.stop]]) for batch in batches])
+    return ends[[0, *(batch.stop for batch in batches)]]
 
 
-def _batch_f(batch: Sequence[ObjectCounts], rule: Rule) -> float:
-    frames = sum(int((one.gt > 0).sum()) for one in batch)
-    if not frames:
-        return 0.0
+def _batch_f(samples: Sequence[ObjectCounts], batches: Sequence[range], rule: Rule) -> Array:
+    """Largest value of each batch's mean curve, float64."""
     beta = fscore.BETAS2.index(rule["beta2"])
-    curves = [_curves(one, rule)[beta] for one in batch]
-    total = curves[0] if len(curves) == 1 else np.sum(curves, axis=0, dtype=np.float64).astype(np.float32)
-    return float((total / np.float32(frames)).max())
+    curves = np.stack([_curves(one, rule)[beta] for one in samples])
+    frames = np.array([(one.gt > 0).sum() for one in samples])
+    if rule["batch"] > 1:
+        starts = [batch.start for batch in batches]
+        curves = np.add.reduceat(curves.astype(np.float64), starts).astype(np.float32)
+        frames = np.add.reduceat(frames, starts)
+    best = (curves / np.maximum(frames, 1).astype(np.float32)[:, None]).max(axis=1)
+    return np.where(frames > 0, best, np.float32(0)).astype(np.float64)
 
 
 def _curves(sample: ObjectCounts, rule: Rule) -> Array:
@@ -64,33 +73,27 @@ def _curves(sample: ObjectCounts, rule: Rule) -> Array:
 
 def fold_robust(ids: Sequence[str], samples: Sequence[ObjectCounts], rule: Rule) -> Outcome:
     """AVSBench-Robust's FPR: share of pixels predicted, mean over the frames of a batch, then over batches. The gt is not used."""
-    batches = [samples[start : start + rule["batch"]] for start in range(0, len(samples), rule["batch"])]
-    values = np.array(
-        [
-            region.mean_float32(
-                np.concatenate([region.false_positive_rate(one.area[:, HALF], one.pixels) for one in batch])
-            )
-            for batch in batches
-        ]
+    batches = _batches(samples, rule)
+    pred, pixels = (
+        np.concatenate([one.area[:, HALF] for one in samples]),
+        np.concatenate([one.pixels for one in samples]),
     )
-    units = tuple("+".join(ids[start : start + rule["batch"]]) for start in range(0, len(ids), rule["batch"]))
-    return Outcome({"FPR": region.running_mean_float32(values)}, units, {"FPR": values.astype(np.float64)})
+    values = region.means_of_parts(region.false_positive_rate(pred, pixels), _ends(samples, batches))
+    return Outcome(
+        {"FPR": region.running_mean_float32(values)}, _units(ids, batches), {"FPR": values.astype(np.float64)}
+    )
 
 
 def fold_null(ids: Sequence[str], samples: Sequence[ObjectCounts], rule: Rule) -> Outcome:
     """Ref-AVS's S for references to nothing: sqrt(predicted / all) pooled over a batch, then the mean. The gt is not used."""
-    starts = range(0, len(samples), rule["batch"])
-    values = np.array(
-        [
-            region.null_s(
-                np.concatenate([one.area[:, HALF] for one in samples[start : start + rule["batch"]]]),
-                np.concatenate([one.pixels for one in samples[start : start + rule["batch"]]]),
-            )
-            for start in starts
-        ]
+    batches = _batches(samples, rule)
+    starts = [batch.start for batch in batches]
+    pred, pixels = (
+        np.add.reduceat([column.sum() for column in columns], starts)
+        for columns in ([one.area[:, HALF] for one in samples], [one.pixels for one in samples])
     )
-    units = tuple("+".join(ids[start : start + rule["batch"]]) for start in starts)
-    return Outcome({"S": float(values.mean())}, units, {"S": values})
+    values = region.null_s(pred, pixels).astype(np.float64)
+    return Outcome({"S": float(values.mean())}, _units(ids, batches), {"S": values})
 
 
 def fold_frames_with_gt(ids: Sequence[str], samples: Sequence[ObjectCounts], rule: Rule) -> Outcome:

@@ -29,16 +29,27 @@ def avsbench_j(hit: Floats, pred: Floats, gt: Floats, pixels: Floats) -> Floats:
     return inter / (union + np.float32(1e-7))
 
 
-def mean_float32(values: Floats) -> np.float32:
-    """``torch.sum(values) / len(values)`` in float32: below 8 values torch adds in four lanes, which the last bit shows."""
-    if len(values) < 8:
-        lanes = [values[lane::4].sum(dtype=np.float32) for lane in range(min(4, len(values)))]
-        total = np.float32(0)
-        for lane in lanes:
-            total += lane
+def mean_float32(values: Floats) -> Floats:
+    """``torch.sum(values) / n`` of each row, float32 (rows,) from (rows, n): below 8 values torch adds in four lanes, which the last bit shows."""
+    count = values.shape[1]
+    if count < 8:
+        total = np.zeros(len(values), np.float32)
+        for lane in range(min(4, count)):
+            total += values[:, lane::4].sum(axis=1, dtype=np.float32)
     else:
-        total = np.float32(values.sum(dtype=np.float64))
-    return np.float32(total / np.float32(len(values)))
+        total = values.sum(axis=1, dtype=np.float64).astype(np.float32)
+    mean: Floats = total / np.float32(count)
+    return mean
+
+
+def means_of_parts(values: Floats, ends: Floats) -> Floats:
+    """:func:`mean_float32` of values[ends[0]:ends[1]], values[ends[1]:ends[2]], ...: float32 (parts,)."""
+    sizes = np.diff(ends)
+    means = np.empty(len(sizes), np.float32)
+    for size in np.unique(sizes):
+        parts = np.flatnonzero(sizes == size)
+        means[parts] = mean_float32(values[ends[parts][:, None] + np.arange(size)])
+    return means
 
 
 def running_mean_float32(values: Floats) -> float:
@@ -51,6 +62,6 @@ def false_positive_rate(pred: Floats, pixels: Floats) -> Floats:
     return pred.astype(np.float32) / (pixels.astype(np.float32) + np.float32(1e-7))
 
 
-def null_s(pred: Floats, pixels: Floats) -> float:
-    """Ref-AVS's S on null references: sqrt(predicted pixels / pixels), pooled over the frames given."""
-    return float(np.sqrt(np.float32(pred.sum()) / np.float32(pixels.sum())))
+def null_s(pred: Floats, pixels: Floats) -> Floats:
+    """Ref-AVS's S on null references: sqrt(predicted pixels / pixels), float32, from counts pooled over a batch."""
+    return np.sqrt(np.asarray(pred, np.float32) / np.asarray(pixels, np.float32))

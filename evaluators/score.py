@@ -67,6 +67,7 @@ def count_group(sources: Sources, protocols: Sequence[Protocol], group: tuple[in
         maps.append(_thinned(files.frames))
         scored.append(_count(sources, protocols, pair, files))
     values = sources.gt.values
+    first = min((value for value, index in values.items() if 0 < index < VOID), default=1)
     return [
         one
         if one.counts is None
@@ -74,7 +75,7 @@ def count_group(sources: Sources, protocols: Sequence[Protocol], group: tuple[in
             one,
             baselines={name: SampleCounts(labels=relabelled(counts, values, values)) for name, counts in made.items()},
         )
-        for one, made in zip(scored, baseline_counts(maps), strict=True)
+        for one, made in zip(scored, baseline_counts(maps, first), strict=True)
     ]
 
 

@@ -148,10 +148,11 @@ def count_sample(
         labels = pred if kind == LABELS else as_labels(pred)
         counts = relabelled(count_labels(zip(labels, gt, strict=True), valid), gt=values[1], pred=values[0])
         _check_labels(counts, categories)
-        if not families & array_scores.FAMILIES:
+        rows = [protocol for protocol in protocols if protocol.family == DAVIS]  # the others are of soft maps
+        if not rows:
             return SampleCounts(labels=counts)
         maps = _mapped(labels, values[0]), _mapped(gt, values[1])
-        return SampleCounts(labels=counts, **array_scores.observe(*maps, protocols))
+        return SampleCounts(labels=counts, **array_scores.observe(*maps, rows))
     truth = _truth(gt, categories)
     soft, others = _soft(pred, kind)
     objects = count_objects(zip(soft, truth, strict=True), full=full, others=others)
@@ -163,8 +164,9 @@ def count_sample(
 def _check_labels(counts: LabelCounts, categories: int) -> None:
     """Raise ValueError for labels beyond the categories; in the gt, void and -1 are no labels."""
     for column, what, allowed in ((1, "gt", (VOID, -1)), (2, "the prediction", ())):
-        labels = np.unique(counts.rows[:, column])
-        wrong = [int(label) for label in labels if not 0 <= label < categories and label not in allowed]
+        labels = counts.rows[:, column]
+        outside = (labels < 0) | (labels >= categories)
+        wrong = np.setdiff1d(labels[outside], allowed).tolist() if outside.any() else []
         if wrong:
             raise ValueError(
                 f"{what} holds the labels {wrong}; there are {categories} categories, 0 to {categories - 1}"

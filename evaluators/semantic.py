@@ -14,25 +14,9 @@ import numpy as np
 from . import fscore
 from .counts import LabelCounts
 from .outcome import Array, Outcome
+from .stacked import areas, stack
 
 SPACING = 2.220446049250313e-16  # in the official denominator of J
-
-
-def class_counts(rows: Array, frames: int, classes: int) -> tuple[Array, Array, Array]:
-    """Pixels in both, in the prediction and in the gt: float64 (frames, classes) each.
-
-    A pixel with gt -1 has no prediction; one with another value outside the classes (255) belongs to no gt class,
-    but its prediction counts, as in the official code.
-    """
-    frame, gt, pred, pixels = rows.T
-    known = (pred >= 0) & (pred < classes) & (gt >= 0)
-    labelled = (gt >= 0) & (gt < classes)
-    size = frames * classes
-
-    def add(kept: Array, label: Array) -> Array:
-        return np.bincount(frame[kept] * classes + label[kept], pixels[kept], size).reshape(frames, classes)
-
-    return add(known & (gt == pred), pred), add(known, pred), add(labelled, gt)
 
 
 def class_scores(inter: Array, pred: Array, gt: Array) -> tuple[Array, Array]:
@@ -43,13 +27,21 @@ def class_scores(inter: Array, pred: Array, gt: Array) -> tuple[Array, Array]:
     return iou, fscore.f_of_precision(precision, recall)
 
 
-def sums(sample: LabelCounts, classes: int, padding: bool) -> Array:
-    """Of one sample: sum of J, sum of F and number of frames of each category, float64 (3, classes)."""
-    inter, pred, gt = class_counts(sample.rows, sample.frames, classes)
-    iou, f = class_scores(inter, pred, gt)
-    table = np.stack([iou, f, (pred + gt - inter > 0).astype(np.float64)])  # (3, frames, classes)
-    total: Array = (table if padding else table[:, sample.valid]).sum(axis=1)
-    return total
+def sums(samples: Sequence[LabelCounts], classes: int, padding: bool) -> Array:
+    """Sum of J, sum of F and number of frames of each category, float64 (samples, 3, classes).
+
+    A pixel with gt -1 has no prediction; one with another value outside the classes (255) belongs to no gt class, but its
+    prediction counts, as in the official code.
+    """
+    table = stack(samples)
+    if not padding:
+        table = table.kept(table.valid[table.frame])
+    known = (table.pred >= 0) & (table.pred < classes) & (table.gt >= 0)
+    found = areas(table, known, (table.gt >= 0) & (table.gt < classes))
+    iou, f = class_scores(found.hit, found.pred, found.gt)
+    cells = table.sample_of_frame[found.frame] * classes + found.category
+    columns = [np.bincount(cells, column, len(samples) * classes) for column in (iou, f, np.ones(len(iou)))]
+    return np.stack(columns, axis=1).reshape(len(samples), classes, 3).transpose(0, 2, 1)
 
 
 def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Outcome:
@@ -58,7 +50,7 @@ def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, 
     ``rule``: classes; padding (True: frames that the official loader adds are scored as well); background ("drop last" as
     AVSBench, which takes index 70 for the background, or "drop first", as Stepping-Stones, which is right).
     """
-    table = np.array([sums(sample, rule["classes"], rule["padding"]) for sample in samples])  # (samples, 3, classes)
+    table = sums(samples, rule["classes"], rule["padding"])
     measures = _measures(table.sum(axis=0), rule)
     statistics = {name: partial(_resampled, table=table, rule=rule, name=name) for name in measures}
     j, f, counts = table.sum(axis=0)
