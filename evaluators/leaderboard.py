@@ -84,7 +84,7 @@ def _notes(board: Board) -> list[str]:
         notes.append("No p between systems of different numbers of runs: whole runs can't be swapped.")
     if board.printed:
         notes.append(
-            "What papers printed was not rescored: its predictions, sizes and code are not known to be the same."
+            "What papers printed was not rescored: its samples, sizes and code are not known to be the same."
         )
     return [*notes, *board.notes]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from .boards import Board, PrintedRow
@@ -33,11 +34,12 @@ def printed_rows(board: Board, runs: Sequence[Result], dataset: str | None = Non
 
 def _dataset(run: Result) -> str:
     """A paper's name for what a run was scored on, or ""."""
-    settings = {run.flags["setting"]} if "setting" in run.flags else {id.partition("-")[0] for id in run.samples}
+    given = run.flags.get("setting")
+    settings = {given} if given else {re.split("[-_/]", id)[0] for id in run.samples}  # ss_000000000139_000000001234
     if run.gt.layout == "vpo" and len(settings) == 1:
         setting = settings.pop()
         return f"VPO-{setting.upper()}" if setting in ("ss", "ms", "msmi") else ""
-    return "" if "setting" in run.flags else DATASETS.get(run.gt.layout, "")
+    return "" if given else DATASETS.get(run.gt.layout, "")
 
 
 def _lines(rows: Iterable[Published]) -> list[list[Published]]:
