@@ -83,9 +83,7 @@ def _notes(board: Board) -> list[str]:
     if any(math.isnan(each.p) for each in tested):
         notes.append("No p between systems of different numbers of runs: whole runs can't be swapped.")
     if board.printed:
-        notes.append(
-            "What papers printed was not rescored: its samples, sizes and code are not known to be the same."
-        )
+        notes.append("What papers printed was not rescored: its samples, sizes and code are not known to be the same.")
     return [*notes, *board.notes]
 
 
