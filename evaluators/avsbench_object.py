@@ -128,7 +128,7 @@ def _mask_folder(subset: Subset, root: Path, prefix: str, words: dict[str, str])
     folders = [safe(root, f"{prefix}{MASK_FOLDER}/{form.format(**words)}") for form in subset.masks]
     for folder in folders:
         if names := names_in(f"{root}/{folder}"):
-            return folder, set(names)
+            return folder, names
     return folders[0], set()
 
 

@@ -120,7 +120,7 @@ def _samples(root: Path, prefix: str, rows: Sequence[tuple[str, ...]], known: fr
     return samples
 
 
-def _listed(root: Path, folders: Sequence[str]) -> tuple[str, list[list[str]]]:
+def _listed(root: Path, folders: Sequence[str]) -> tuple[str, list[set[str]]]:
     """The kind of masks that is taken, the same for all: indices where any video has them; and the names in each folder."""
     for kind in (INDICES, COLOURS):
         listed = [names_in(f"{root}/{folder}/{kind}") for folder in folders]

@@ -27,12 +27,12 @@ def visible(name: str) -> bool:
     return not name.startswith(".") and name.lower() not in LITTER
 
 
-def names_in(folder: Path | str) -> list[str]:
-    """Names of the visible files and folders in a folder, sorted; none where there is no such folder."""
+def names_in(folder: Path | str) -> set[str]:
+    """Names of the visible files and folders in a folder; none where there is no such folder."""
     try:
-        return sorted(filter(visible, os.listdir(folder)))
+        return set(filter(visible, os.listdir(folder)))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return set()
     except OSError as error:
         raise DataError("unreadable-folder", folder, f"can't be listed ({error.strerror}); mend its rights") from error
 

@@ -116,7 +116,7 @@ def _ground_truth(
     for sample in samples:
         folder, _, name = sample.frames[0].mask_file.rpartition("/")
         wanted.setdefault(folder, set()).add(name)
-    missing = [f"{folder}/{name}" for folder in wanted for name in wanted[folder] - set(names_in(root / folder))]
+    missing = [f"{folder}/{name}" for folder in wanted for name in wanted[folder] - names_in(root / folder)]
     tell_incomplete(root, sorted(missing))
     stored = info is None or info.layout == "vpo"
     return GroundTruth(

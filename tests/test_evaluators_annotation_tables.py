@@ -72,6 +72,7 @@ def test_a_table_without_header_loses_no_row(tmp_path: Path) -> None:
         ("\n\n", "is empty.*csv-unreadable"),
         ("name,split\na,test\n", r"found the columns name, split; expected one named category \[csv-columns\]"),
         ("name;a,b;c\n", "expected one named split"),
+        ("category,start,more,split\n", "expected one named name"),  # its place holds another column
         (TEXT + "c,1\n", r"meta.csv:4: found 2 columns, expected at least 4 as in the header"),
         (b"\xff\xfe" + TEXT.encode("utf-16-le"), "is no csv in UTF-8.*csv-unreadable"),
         (TEXT + "x" * 200_000 + ",0,dog,test\n", "is no csv in UTF-8 .field larger than field limit.*csv-unreadable"),

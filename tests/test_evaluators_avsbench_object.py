@@ -111,6 +111,7 @@ def test_all_missing_and_needless_masks_are_named_at_once(tmp_path: Path) -> Non
     (video / "_dogC_5000_10000_5.png").unlink()
     (other / "catD_2000_7000_1.png").rename(other / "catD_2000_7000_6.png")
     (other / "catD_2000_7000_0.png.bak").touch()
+    (other / "catD_2000_7000_mean.png").touch()
     with pytest.raises(DataError) as caught:
         open_ground_truth(place)
     folder = "s4_data/gt_masks/test"
@@ -121,6 +122,12 @@ def test_all_missing_and_needless_masks_are_named_at_once(tmp_path: Path) -> Non
         f"1 are more than expected: {folder}/cat_meowing/catD_2000_7000/catD_2000_7000_6.png; "
         "complete or mend the dataset [gt-incomplete]"
     )
+
+
+def test_a_needless_mask_is_named_too(tmp_path: Path) -> None:
+    (write_ms3(tmp_path) / "ms3_data/gt_masks/test/multiB/multiB_0.png").touch()
+    with pytest.raises(DataError, match=r": 1 are more than expected: \S+/multiB_0.png; complete"):
+        open_ground_truth(tmp_path)
 
 
 def test_a_missing_video_is_named(tmp_path: Path) -> None:

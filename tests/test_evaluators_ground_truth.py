@@ -81,6 +81,9 @@ def test_an_unknown_part_is_told_with_what_there_is(folders: dict[str, Path], la
         open_ground_truth(folders[layout], Selection("validate"))
     with pytest.raises(DataError, match=r"setting 'v3'; there is test/.*bad-selection"):
         open_ground_truth(folders[layout], Selection("", ("v3",)))
+    known = open_ground_truth(folders[layout]).samples[0].setting
+    with pytest.raises(DataError, match=rf"setting '{known} v3'; there is"):
+        open_ground_truth(folders[layout], Selection("", (known, "v3")))
 
 
 @pytest.mark.parametrize("layout", ["vpo", "s4", "ms3", "avss"])

@@ -115,6 +115,7 @@ def test_every_file_is_one_frame_of_one_sample(stems: set[str]) -> None:
         ([[[1, 2], [1, 1]]], "L", LABELS),
         ([[[0, 5], [0, 0]], [[0, 7], [0, 0]]], "P", LABELS),
         ([[[[0, 0, 0], [128, 0, 0], [0, 128, 0]]]], "RGB", LABELS),
+        ([[[[0, 0, 0], [9, 9, 9], [8, 8, 8]]]], "RGB", LABELS),
         ([[list(range(200))]], "L", MASK),  # shades: a soft mask, which is told when it is decoded
         ([[list(range(200))]], "P", LABELS),
     ],
@@ -175,6 +176,7 @@ def test_other_files_and_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found the folder visual_frames beside masks.*unknown-layout"):
         open_ground_truth(tmp_path)
     assert list(ids_and_frames(open_ground_truth(tmp_path / "visual_frames"))) == ["x"]
+    assert list(ids_and_frames(opened(tmp_path / "other", "images/x"))) == ["images/x"]
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:

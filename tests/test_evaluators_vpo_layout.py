@@ -199,6 +199,8 @@ def test_the_official_layout_is_found_from_within(toy: Path, inner: str, monkeyp
     assert list(by_id(gt)) == [id for id, sample in whole.items() if sample.setting in wanted]
     for sample in gt.samples:
         assert (gt.root / sample.frames[0].mask_file).samefile(toy / whole[sample.id].frames[0].mask_file)
+        assert set(sample.frames[0].names) >= set(whole[sample.id].frames[0].names)
+        assert inner != "VPO" or sample.frames[0].names == whole[sample.id].frames[0].names
     monkeypatch.chdir(toy / inner)
     assert list(by_id(open_ground_truth("."))) == list(by_id(gt))
 
