@@ -48,8 +48,8 @@ def _read_built(folder: Path, selection: Selection) -> GroundTruth:
     try:
         info = read_info(folder)
         table = CategoryTable(Category(*row) for row in info.categories)
-    except RecursionError as error:
-        raise DataError("not-a-dataset", folder / DATASET, "is nested too deeply for a dataset.json") from error
+    except (RecursionError, OverflowError) as error:
+        raise DataError("not-a-dataset", folder / DATASET, "is nested too deeply or has numbers without end") from error
     if [category.index for category in table] != list(range(1, len(table) + 1)):
         raise DataError("bad-category", folder / DATASET, "the indices of the categories should be 1, 2, 3, ...")
     split, path = selection.split or TEST, folder / MANIFEST
