@@ -171,7 +171,7 @@ def test_an_unfinished_or_damaged_set_is_told(toy: Path, toy_dataset: Any) -> No
         open_ground_truth(toy)
     for text in ("[" * 50_000, (toy / DATASET).read_text().replace("18", "1e999", 1)):
         (toy / DATASET).write_text(text)
-        with pytest.raises(DataError, match="nested too deeply or has numbers without end.*not-a-dataset"):
+        with pytest.raises(DataError, match=r"nested too deeply or has numbers without end.*not-a-dataset"):
             open_ground_truth(toy)
     (toy / DATASET).unlink()
     with pytest.raises(DataError, match=r"no readable dataset.json.*not-a-dataset"):
