@@ -59,31 +59,44 @@ def main() -> None:
     avs-eval PREDS GT --protocol all        every protocol that fits, from one reading of the files
     avs-eval compare a.json b.json          who is better, and by how much
     avs-eval listen PREDS GT                what the predictions owe to the sound
+
+    Options of scoring: avs-eval score --help
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no threads, so that a fork is safe; before numpy is imported
+
+
+def _choice(*values: str) -> dict[str, Any]:
+    return {"type": click.Choice(values), "default": values[0], "show_default": True}
+
+
+_SCORING: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
+    (("--protocol", "names"), {"multiple": True, "default": ("avs",), "metavar": "NAME", "show_default": True},
+     "Of `avs-eval protocols`, or all; repeatable; NAME:batch=4 changes a setting."),
+    (("--kind",), _choice("auto", "mask", "soft", "logits", "labels"), "What the predictions hold."),
+    (("--labels",), _choice("auto", "index", "stored"),
+     "What the integers of label maps are: category indices, or the values in the dataset's own masks."),
+    (("--numbering",), {"type": click.Choice(["0", "1"])},
+     "Number of the first frame in the predictions' names; found from the names by default."),
+    (("--gt-kind",), _choice("auto", "mask", "labels"), "What a plain folder of gt masks holds."),
+    (("--layout",), _choice("auto", "vpo", "s4", "ms3", "avss", "plain"), "Of the ground truth."),
+    (("--split",), {"default": ""}, "Of the dataset; its test split by default."),
+    (("--setting", "settings"), {"multiple": True}, "ss, ms, msmi of VPO; v1s, v1m, v2 of AVSS; all by default."),
+    (("--missing",), _choice("error", "zero", "skip"),
+     "Frames without a prediction: an error, nothing predicted, or left out."),
+    (("--invalid",), _choice("error", "zero", "skip"),
+     "The same for predictions that can't be read, hold NaN or are out of range."),
+    (("--resize",), _choice("error", "nearest"), "Predictions of another size than the gt."),
+    (("--extra",), _choice("error", "ignore"), "Predictions that no gt asks for."),
+    (("--seed",), {"type": click.IntRange(0), "default": 0, "show_default": True}, "Of the bootstrap."),
+    (("--workers",), {"type": click.IntRange(1)}, "Processes; as many as cores by default."),
+    (("--quiet",), {"is_flag": True}, "Print nothing but errors."),
+)  # fmt: skip
 
 
 def _scoring_options(command: Command) -> Command:
-    """Options of every command that scores."""
-    policy = click.Choice(["error", "zero", "skip"])
-    options = [
-        click.option("--protocol", "names", multiple=True, default=("avs",), metavar="NAME", show_default=True, help="Of `avs-eval protocols`, or all; may be given several times; NAME:batch=4 changes a setting."),
-        click.option("--kind", type=click.Choice(["auto", "mask", "soft", "logits", "labels"]), default="auto", show_default=True, help="What the predictions hold."),
-        click.option("--labels", type=click.Choice(["auto", "index", "stored"]), default="auto", show_default=True, help="Integers of label maps: category indices, or the values of the dataset's own mask files."),
-        click.option("--numbering", type=click.Choice(["0", "1"]), help="Number of the first frame in the predictions' names; found from the names by default."),
-        click.option("--gt-kind", type=click.Choice(["auto", "mask", "labels"]), default="auto", show_default=True, help="What a plain folder of gt masks holds."),
-        click.option("--layout", type=click.Choice(["auto", "vpo", "s4", "ms3", "avss", "plain"]), default="auto", show_default=True, help="Of the ground truth."),
-        click.option("--split", default="", help="Of the dataset; its test split by default."),
-        click.option("--setting", "settings", multiple=True, help="ss, ms, msmi of VPO; v1s, v1m, v2 of AVSS; all by default."),
-        click.option("--missing", type=policy, default="error", show_default=True, help="Frames without a prediction: an error, nothing predicted, or left out."),
-        click.option("--invalid", type=policy, default="error", show_default=True, help="The same for predictions that can't be read, hold NaN or are out of range."),
-        click.option("--resize", type=click.Choice(["error", "nearest"]), default="error", show_default=True, help="Predictions of another size than the gt."),
-        click.option("--extra", type=click.Choice(["error", "ignore"]), default="error", show_default=True, help="Predictions that no gt asks for."),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."),
-        click.option("--workers", type=click.IntRange(1), help="Processes; as many as cores by default."),
-        click.option("--quiet", is_flag=True, help="Print nothing but errors."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
+    """The options of every command that scores."""
+    for names, settings, text in reversed(_SCORING):
+        command = click.option(*names, help=text, **settings)(command)
     return command
 
 
@@ -91,7 +104,12 @@ def _scoring_options(command: Command) -> Command:
 @click.argument("preds", type=FOLDER)
 @click.argument("gt", type=FOLDER)
 @_scoring_options
-@click.option("--by", multiple=True, type=click.Choice(["class", "size", "sources", "setting", "split"]), help="Also the scores of each group; may be given several times.")  # fmt: skip
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["class", "size", "sources", "setting", "split"]),
+    help="Also the scores of each group; repeatable.",
+)
 @click.option("--name", default="", help="Of this run in results; the predictions folder's name by default.")
 @click.option("--json", "json_file", type=NEW_FILE, help="Write everything here, for `avs-eval compare`.")
 @click.option("--csv", "csv_file", type=NEW_FILE, help="Write a row per sample here, and FILE.classes.csv beside it.")
@@ -218,7 +236,7 @@ def compare(
     """Leaderboard of results (JSON FILES of `avs-eval --json`), with paired tests on the same samples."""
     from . import tables
     from .compare import compare as compare_results
-    from .compare import comparison_tables
+    from .compare import comparison_rows, comparison_tables
     from .files import write_text
     from .results import read_result
 
@@ -226,7 +244,8 @@ def compare(
     comparison = compare_results(
         results, protocol=protocol, measure=measure, common=common, published=published, seed=seed
     )
-    text = "\n".join(getattr(tables, f"to_{form}")(table) for table in comparison_tables(comparison))
+    made = (comparison_rows(comparison),) if form == "csv" else comparison_tables(comparison)
+    text = "\n".join(getattr(tables, f"to_{form}")(table) for table in made)
     if out:
         write_text(out, text)
     else:
@@ -241,7 +260,9 @@ def compare(
 @click.option("--csv", "csv_file", type=NEW_FILE, help="Write the table here.")
 @click.option("--figure", type=NEW_FILE, help="Write the figure here, as SVG.")
 @_told
-def listen(preds: Path, gt: Path, json_file: Path | None, csv_file: Path | None, figure: Path | None, **flags: Any) -> None:
+def listen(
+    preds: Path, gt: Path, json_file: Path | None, csv_file: Path | None, figure: Path | None, **flags: Any
+) -> None:
     """Tell what predictions owe to the sound: PREDS/base against PREDS/silence, PREDS/mirrored and so on.
 
     \b
@@ -263,9 +284,7 @@ def listen(preds: Path, gt: Path, json_file: Path | None, csv_file: Path | None,
         found = ", ".join(folders) or "no folders"
         raise DataError("bad-option", preds, f"found {found}; expected base and at least one of {', '.join(CHANGES)}")
     options = _options({**flags, "names": tuple(dict.fromkeys(("avs", *flags["names"])))})
-    results = {
-        name: replace(_run(folders[name], gt, options, flags).result, variant=name) for name in ("base", *known)
-    }
+    results = {name: replace(_run(folders[name], gt, options, flags).result, variant=name) for name in ("base", *known)}
     listening = compare_variants(results["base"], {name: results[name] for name in known}, seed=flags["seed"])
     table = listening_table(listening)
     if not flags["quiet"]:

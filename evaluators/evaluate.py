@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from .engines import Engine
 from .errors import DataError
 from .ground_truth import LABELS as LABEL_GT
@@ -74,12 +72,16 @@ def evaluate(preds: Path, gt_folder: Path, options: Options, engine: Engine, pro
     gt = open_ground_truth(gt_folder, options.selection, layout=options.layout, kind=options.gt_kind)
     files = list_predictions(preds)
     pairing = pair(gt, files.files, options.numbering)
-    reading = probe(preds, files.files, gt, options.kind, options.labels)
+    wanted = [name for one in pairing.pairs for name in (*one.files, one.array_file) if name]
+    reading = probe(preds, wanted or files.files, gt, options.kind, options.labels)
     sources = Sources(gt, preds, reading, options.leniency)
     categories = len(gt.categories) if gt.kind == LABEL_GT else 0
     rows = [for_categories(row, categories) for row in rows]
     scored = count_pairs(sources, rows, pairing.pairs, engine, progress)
-    problems = [*_of_names(files, pairing, options), *(problem for one in scored for problem in one.problems)]
+    problems = [
+        *_of_names(files, pairing, options, same=_same(sources)),
+        *(problem for one in scored for problem in one.problems),
+    ]
     if problems:
         raise Problems(problems)
     kept = [one for one in scored if one.counts is not None]
@@ -95,7 +97,14 @@ def chosen_protocols(names: Sequence[str]) -> list[Protocol]:
     return [find_protocol(name) for name in dict.fromkeys(wanted)]
 
 
-def _of_names(files: PredictionFiles, pairing: Pairing, options: Options) -> list[DataError]:
+def _same(sources: Sources) -> bool:
+    return sources.preds.resolve() == sources.gt.root.resolve()
+
+
+def _of_names(files: PredictionFiles, pairing: Pairing, options: Options, *, same: bool) -> list[DataError]:
+    """What names alone show. Where the gt is scored against itself, its other files are no predictions gone astray."""
+    if same:
+        return [*pairing.ambiguous, *pairing.missing]
     found = [*files.problems, *pairing.ambiguous]
     if options.leniency.missing == "error":
         found += pairing.missing
@@ -163,7 +172,7 @@ def _warnings(
     files: PredictionFiles,
 ) -> tuple[str, ...]:
     found = []
-    if sources.preds.resolve() == sources.gt.root.resolve():
+    if _same(sources):
         found.append("PREDICTIONS AND GROUND TRUTH ARE THE SAME FOLDER: this score says nothing")
     elif {digest for _, digest in pred_hashes} <= {digest for _, digest in gt_hashes} and pred_hashes:
         found.append("EVERY PREDICTION IS A COPY OF A GROUND TRUTH FILE, byte for byte: this score says nothing")
@@ -181,7 +190,8 @@ def _confusions(kept: Sequence[Scored]) -> dict[str, list[tuple[int, int, int]]]
         if one.counts is not None and one.counts.labels is not None:
             labels = one.counts.labels
             rows = labels.rows[labels.valid[labels.rows[:, 0]], 1:]
-            pairs, places = np.unique(rows[:, :2], axis=0, return_inverse=True)
-            pixels = np.bincount(places.ravel(), rows[:, 2]).astype(np.int64)
-            result[one.id] = [(int(a), int(b), int(n)) for (a, b), n in zip(pairs, pixels, strict=True)]
+            total: Counter[tuple[int, int]] = Counter()
+            for gt, pred, pixels in rows.tolist():
+                total[gt, pred] += pixels
+            result[one.id] = [(gt, pred, pixels) for (gt, pred), pixels in sorted(total.items())]
     return result

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import MAX_BYTES
 from .errors import DataError
 from .ground_truth import GroundTruth
 from .kinds import Reading
@@ -19,6 +20,7 @@ from .masks import decode_gt
 from .pairing import Pair
 from .predictions import decode_prediction
 
+LARGEST = MAX_BYTES + (1 << 14)  # bytes of one file: an array and its header
 Array = np.ndarray[Any, np.dtype[Any]]
 Frame = tuple[Array, Array, bool]  # pred, gt, valid: False for a frame that only the official loader adds
 
@@ -56,10 +58,10 @@ def read_pair(sources: Sources, pair: Pair) -> SampleFiles:
     """Read and check all files of a sample. Nothing is raised for bad files: they are in ``problems``."""
     found = SampleFiles()
     gts = [_gt(sources, frame.mask_file, found) for frame in pair.sample.frames]
+    preds = list(_preds(sources, pair, found))
     shape = next((gt.shape for gt in gts if gt is not None), (0, 0))
-    padded: list[Array | None] = [np.zeros(shape, np.uint8) for _ in pair.padded]
-    preds = _preds(sources, pair, found)
-    for place, (gt, (name, pred)) in enumerate(zip(gts + padded, preds, strict=False)):
+    padded: list[Array | None] = [np.zeros(shape, np.uint8) for _ in preds[len(gts) :]]
+    for place, (gt, (name, pred)) in enumerate(zip(gts + padded, preds, strict=True)):
         if gt is None:
             continue
         pred = _settled(sources, name or f"{pair.sample.id}, frame {place}", pred, gt, found)
@@ -80,7 +82,9 @@ def _gt(sources: Sources, name: str, found: SampleFiles) -> Array | None:
 
 def _bytes(root: Path, name: str, which: str, found: SampleFiles) -> bytes:
     with open(os.path.join(root, name), "rb") as stream:  # names were checked where they were read
-        data = stream.read()
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise DataError(f"{which}-too-large", name, f"over {LARGEST >> 20} MiB; write a file per frame or per sample")
     found.hashes.append((which, name, hashlib.sha256(data).hexdigest()))
     return data
 
@@ -91,7 +95,17 @@ def _preds(sources: Sources, pair: Pair, found: SampleFiles) -> Iterator[tuple[s
         yield from _array_frames(sources, pair, found)
         return
     for name in (*pair.files, *pair.padded):
-        yield name, _pred(sources, name, found) if name else None
+        yield name, _map(sources, name, found) if name else None
+
+
+def _map(sources: Sources, name: str, found: SampleFiles) -> Array | DataError:
+    """One frame's map."""
+    pred = _pred(sources, name, found)
+    expected = 3 if sources.reading.classes else 2
+    if isinstance(pred, DataError) or pred.ndim == expected:
+        return pred
+    form = "(channels, height, width)" if expected == 3 else "(height, width)"
+    return DataError("pred-shape", name, f"found {pred.shape}, expected {form} of one frame")
 
 
 def _pred(sources: Sources, name: str, found: SampleFiles) -> Array | DataError:

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import array_scores, detection, frames, object_scores, semantic
 from .activations import as_labels, as_probability, steppingstones_map
-from .categories import VOID
+from .categories import BACKGROUND, VOID
 from .counts import (
     LabelCounts,
     ObjectCounts,
@@ -139,19 +139,21 @@ def count_sample(
     pred (frames, height, width), or (frames, channels, height, width) for scores of categories; gt (frames, height, width).
     ``kind`` of the prediction: mask (not 0), soft (float in [0, 1], or ``uint8``/``uint16`` standing for v / ``full``),
     logits, labels. ``categories``: how many indices the gt has, background included; 0 for a gt that is sounding or not:
-    bool, integers (not 0), or float weights in [0, 1]. In a gt of labels 255 is void and -1 not labelled.
+    bool, integers (not 0), or float weights in [0, 1]. In a gt of labels 255 is void and -1 not labelled; a prediction of
+    255 is background.
     ``valid`` bool (frames,): False for frames that a loader added. ``values``: what the labels in pred and gt stand for,
     where they are not indices. Raises ValueError for labels that stand for nothing.
     """
     families = {protocol.family for protocol in protocols}
     if categories and (kind == LABELS or pred.ndim == 4):
         labels = pred if kind == LABELS else as_labels(pred)
-        counts = relabelled(count_labels(zip(labels, gt, strict=True), valid), gt=values[1], pred=values[0])
+        counts = _without_void(count_labels(zip(labels, gt, strict=True), valid))
+        counts = relabelled(counts, gt=values[1], pred=values[0])
         _check_labels(counts, categories)
         rows = [protocol for protocol in protocols if protocol.family == DAVIS]  # the others are of soft maps
         if not rows:
             return SampleCounts(labels=counts)
-        maps = _mapped(labels, values[0]), _mapped(gt, values[1])
+        maps = mapped(labels, values[0]), mapped(gt, values[1])
         return SampleCounts(labels=counts, **array_scores.observe(*maps, rows))
     truth = _truth(gt, categories)
     soft, others = _soft(pred, kind)
@@ -161,19 +163,28 @@ def count_sample(
     return SampleCounts(objects, **array_scores.observe(soft, truth, protocols, full=full))
 
 
+def _without_void(counts: LabelCounts) -> LabelCounts:
+    """Void in a prediction is nothing predicted: only the gt may say what isn't scored."""
+    void = counts.rows[:, 2] == VOID
+    if not void.any():
+        return counts
+    rows = counts.rows.copy()
+    rows[void, 2] = BACKGROUND
+    return replace(counts, rows=rows)
+
+
 def _check_labels(counts: LabelCounts, categories: int) -> None:
     """Raise ValueError for labels beyond the categories; in the gt, void and -1 are no labels."""
-    for column, what, allowed in ((1, "gt", (VOID, -1)), (2, "the prediction", ())):
-        labels = counts.rows[:, column]
-        outside = (labels < 0) | (labels >= categories)
-        wrong = np.setdiff1d(labels[outside], allowed).tolist() if outside.any() else []
+    for column, what, allowed in ((1, "gt", {VOID, -1}), (2, "the prediction", set[int]())):
+        wrong = {label for label in counts.rows[:, column].tolist() if not 0 <= label < categories} - allowed
         if wrong:
             raise ValueError(
-                f"{what} holds the labels {wrong}; there are {categories} categories, 0 to {categories - 1}"
+                f"{what} holds the labels {sorted(wrong)}; there are {categories} categories, 0 to {categories - 1}"
             )
 
 
-def _mapped(labels: Array, values: Mapping[int, int]) -> Array:
+def mapped(labels: Array, values: Mapping[int, int]) -> Array:
+    """Label maps in index space; unknown labels become background, no values change nothing."""
     if not values:
         return labels
     table = np.zeros(256, np.uint8)
