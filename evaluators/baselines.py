@@ -77,7 +77,8 @@ def _areas(samples: Sequence[Array], values: int) -> Array:
     """Pixels of each value in each frame of all samples, int64 (frames, values)."""
     codes = _numbered(samples, values)
     codes += np.concatenate([gt.ravel() for gt in samples])
-    return np.bincount(codes, minlength=sum(map(len, samples)) * values).reshape(-1, values)
+    areas: Array = np.bincount(codes, minlength=sum(map(len, samples)) * values).reshape(-1, values)
+    return areas
 
 
 def _filled(everywhere: Array, inside: Array, values: Array, otherwise: int) -> Array:

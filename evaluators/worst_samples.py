@@ -13,7 +13,7 @@ from .errors import DataError
 from .evaluate import Run
 from .files import inside
 from .ground_truth import LABELS as LABEL_GT
-from .kinds import LABELS, LOGITS
+from .kinds import LABELS, LOGITS, SOFT
 from .outcome import Array
 from .pairing import Pair
 from .results import ProtocolResult
@@ -59,7 +59,7 @@ def _entry(sources: Sources, pair: Pair, chosen: ProtocolResult, place: int) -> 
         measures,
         tuple(frames),
         sources.gt.categories if labels else (),
-        full=sources.reading.full,
+        full=sources.reading.full if sources.reading.kind == SOFT else 0.0,
         audio_file=sound if sound is not None and sound.is_file() else None,
         facts=tuple(_facts(pair)),
     )
@@ -88,7 +88,8 @@ def _pred(sources: Sources, pred: Array, labels: bool) -> Array:
         shown = pred if reading.kind == LABELS else as_labels(pred[None])[0]
         return mapped(np.where(shown == VOID, 0, shown).astype(np.uint8), reading.values)
     if reading.kind == LOGITS:
-        return as_probability(pred[None])[0]
+        probability: Array = as_probability(pred[None])[0]
+        return probability
     if reading.kind == LABELS:
         sounding: Array = pred != 0
         return sounding
