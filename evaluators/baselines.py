@@ -15,7 +15,7 @@ from .categories import BACKGROUND, VOID
 from .counts import LabelCounts
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LONGEST = 64  # pixels
+LONGEST = 48  # pixels
 ALL, BOX, PREVIOUS, ANOTHER = "all foreground", "centre box", "previous frame", "another sample"
 
 
@@ -77,8 +77,8 @@ def _areas(samples: Sequence[Array], values: int) -> Array:
     """Pixels of each value in each frame of all samples, int64 (frames, values)."""
     codes = _numbered(samples, values)
     codes += np.concatenate([gt.ravel() for gt in samples])
-    areas: Array = np.bincount(codes, minlength=sum(map(len, samples)) * values).reshape(-1, values)
-    return areas
+    counts: Array = np.bincount(codes, minlength=sum(map(len, samples)) * values).reshape(-1, values)
+    return counts
 
 
 def _filled(everywhere: Array, inside: Array, values: Array, otherwise: int) -> Array:
@@ -112,7 +112,8 @@ def _fitted(other: Array, gt: Array) -> Array:
     if other.shape[1:] == gt.shape[1:]:
         return other[frames]
     rows, columns = (np.arange(new) * old // new for new, old in zip(gt.shape[1:], other.shape[1:], strict=True))
-    return other[np.ix_(frames, rows, columns)]
+    fitted: Array = other[np.ix_(frames, rows, columns)]
+    return fitted
 
 
 def _split(rows: Array, frames: Sequence[int]) -> Iterator[Array]:

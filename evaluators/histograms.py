@@ -40,7 +40,8 @@ def label_histogram(pred: Array, gt: Array) -> Counts:
     if pred.dtype == np.uint8 and gt.dtype == np.uint8:
         counts = _byte_pairs(np.ascontiguousarray(pred).ravel(), np.ascontiguousarray(gt).ravel())
         pairs = np.flatnonzero(counts)
-        return np.stack([pairs >> 8, pairs & 255, counts[pairs]], axis=1)
+        rows = np.array([pairs & 255, pairs >> 8, counts[pairs]]).T
+        return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
     values, places = np.unique(np.stack([gt.ravel(), pred.ravel()]), return_inverse=True)
     places = places.reshape(2, -1)
     counts = np.bincount(places[0] * len(values) + places[1], minlength=len(values) ** 2)
@@ -50,7 +51,7 @@ def label_histogram(pred: Array, gt: Array) -> Counts:
 
 
 def _byte_pairs(pred: Array, gt: Array) -> Counts:
-    """Pixels of each pair 256 gt + pred, int64, of two flat uint8 arrays.
+    """Pixels of each pair 256 pred + gt (so that a gt's void makes no long array), int64, of two flat uint8 arrays.
 
     Runs of equal blocks of eight pixels are found first. A block of one pair counts eight times its run; of the others,
     most runs are one block long.
@@ -67,7 +68,7 @@ def _byte_pairs(pred: Array, gt: Array) -> Counts:
     mixed = [~plain & (lengths == 1), ~plain & (lengths > 1)]
     codes = [_codes(p[rows].view(np.uint8), g[rows].view(np.uint8)) for rows in mixed]
     single = np.concatenate([codes[0], _codes(pred[whole:], gt[whole:])])
-    weighted = np.concatenate([((g & _BYTE) << np.uint64(8) | (p & _BYTE))[plain].astype(np.uint16), codes[1]])
+    weighted = np.concatenate([((p & _BYTE) << np.uint64(8) | (g & _BYTE))[plain].astype(np.uint16), codes[1]])
     weights = np.concatenate([lengths[plain] * 8, np.repeat(lengths[mixed[1]], 8)])
     size = int(max(single.max(initial=0), weighted.max(initial=0))) + 1
     # weights are summed as float64, exact below 2**53
@@ -75,7 +76,7 @@ def _byte_pairs(pred: Array, gt: Array) -> Counts:
 
 
 def _codes(pred: Array, gt: Array) -> Array:
-    codes = gt.astype(np.uint16)
+    codes = pred.astype(np.uint16)
     codes <<= 8
-    codes |= pred
+    codes |= gt
     return codes

@@ -22,6 +22,7 @@ from PIL import Image
 from .categories import voc_colour
 from .errors import DataError
 from .files import atomic_write
+from .png_rows import decode_rows
 
 if TYPE_CHECKING:
     from .ground_truth import GroundTruth
@@ -97,6 +98,9 @@ def decode_png(data: bytes, name: str, whose: str) -> tuple[Array, str]:
         )
     if depth == 16 and colour != _GREY:
         raise DataError(f"{whose}-mode", name, "found colours or alpha of 16 bits, expected 8; save one grey channel")
+    rows = decode_rows(data, width, height)
+    if rows is not None:
+        return rows, PALETTE
     try:
         with Image.open(BytesIO(data), formats=("PNG",)) as image:
             values: Array = np.asarray(image)
@@ -205,9 +209,7 @@ def _two_values(values: Array, name: str) -> Array:
     if top <= 1:
         return values.astype(np.uint8, copy=False)
     mask = values != 0
-    between = values != top
-    between &= mask
-    strays = np.count_nonzero(between)
+    strays = np.count_nonzero(mask) - np.count_nonzero(values == top)
     if strays > STRAY * values.size:
         found = f"{strays} of {values.size} pixels lie between 0 and {top}"
         raise DataError("gt-soft", name, f"{found}; a gt mask has two values (for label maps: --gt-kind labels)")

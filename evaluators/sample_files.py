@@ -82,9 +82,9 @@ def _gt(sources: Sources, name: str, found: SampleFiles) -> Array | None:
 
 def _bytes(root: Path, name: str, which: str, found: SampleFiles) -> bytes:
     with open(os.path.join(root, name), "rb") as stream:  # names were checked where they were read
-        data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise DataError(f"{which}-too-large", name, f"over {LARGEST >> 20} MiB; write a file per frame or per sample")
+        if os.fstat(stream.fileno()).st_size > LARGEST:
+            raise DataError(f"{which}-too-large", name, f"over {LARGEST >> 20} MiB; write a file per frame or sample")
+        data = stream.read()
     found.hashes.append((which, name, hashlib.sha256(data).hexdigest()))
     return data
 
