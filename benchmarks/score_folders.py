@@ -34,9 +34,10 @@ def blob(rng: np.random.Generator, height: int, width: int) -> Any:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     centre, radii = rng.uniform(0.25, 0.75, 2), rng.uniform(0.08, 0.3, 2)
     dx, dy = (x - centre[0] * width) / (radii[0] * width), (y - centre[1] * height) / (radii[1] * height)
-    angle = np.arctan2(dy, dx)
-    wobble = sum(rng.uniform(0, 0.1) * np.sin(n * angle + rng.uniform(0, 6)) for n in range(3, 40, 4))
-    return dx**2 + dy**2 + wobble
+    angles = np.linspace(-np.pi, np.pi, 1024)
+    wobble = sum(rng.uniform(0, 0.1) * np.sin(n * angles + rng.uniform(0, 6)) for n in range(3, 40, 4))
+    place = ((np.arctan2(dy, dx) / np.pi + 1) * 511.5).astype(int)
+    return dx**2 + dy**2 + np.asarray(wobble, np.float32)[place]
 
 
 def write_object(folder: Path, videos: int) -> None:

@@ -70,7 +70,7 @@ def read(folder: Path, selection: Selection) -> GroundTruth:
         folder,
         "avss",
         LABELS,
-        settled(samples, folder / prefix / TABLE),
+        settled(samples, folder / prefix / TABLE, in_order=True),
         categories,
         colours={voc_colour(index): index for index in range(len(categories))},
         remarks=(scope(samples), *table.remarks, *_faults(rows, categories)),

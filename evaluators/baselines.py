@@ -15,7 +15,7 @@ from .categories import BACKGROUND, VOID
 from .counts import LabelCounts
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LONGEST = 48  # pixels
+LONGEST = 32  # pixels
 ALL, BOX, PREVIOUS, ANOTHER = "all foreground", "centre box", "previous frame", "another sample"
 
 

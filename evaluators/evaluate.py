@@ -14,7 +14,7 @@ from .errors import DataError
 from .ground_truth import LABELS as LABEL_GT
 from .ground_truth import GroundTruth, Selection, open_ground_truth
 from .kinds import Reading, probe
-from .pairing import Pairing, pair
+from .pairing import Pair, Pairing, pair
 from .predictions import PredictionFiles, list_predictions
 from .progress import Progress
 from .protocols import GT_FRAMES, NULL, OBJECT, ROBUST, Protocol, find_protocol, protocols
@@ -22,7 +22,7 @@ from .results import Folder, Result
 from .sample_files import Leniency, Sources
 from .score import Scored, count_pairs
 from .scoring import for_categories
-from .totals import protocol_result, with_objects
+from .totals import protocol_results, with_objects
 
 OF_OBJECTS = {OBJECT, ROBUST, NULL, GT_FRAMES}  # families that are of sounding or not
 PLAIN = Selection(), Leniency()
@@ -71,7 +71,8 @@ def evaluate(preds: Path, gt_folder: Path, options: Options, engine: Engine, pro
     rows = chosen_protocols(options.protocols)
     gt = open_ground_truth(gt_folder, options.selection, layout=options.layout, kind=options.gt_kind)
     files = list_predictions(preds)
-    pairing = pair(gt, files.files, options.numbering)
+    same = preds.resolve() == gt.root.resolve()
+    pairing = _with_itself(gt) if same else pair(gt, files.files, options.numbering)
     wanted = [name for one in pairing.pairs for name in (*one.files, one.array_file) if name]
     reading = probe(preds, wanted or files.files, gt, options.kind, options.labels)
     sources = Sources(gt, preds, reading, options.leniency)
@@ -79,7 +80,7 @@ def evaluate(preds: Path, gt_folder: Path, options: Options, engine: Engine, pro
     rows = [for_categories(row, categories) for row in rows]
     scored = count_pairs(sources, rows, pairing.pairs, engine, progress)
     problems = [
-        *_of_names(files, pairing, options, same=_same(sources)),
+        *([] if same else _of_names(files, pairing, options)),
         *(problem for one in scored for problem in one.problems),
     ]
     if problems:
@@ -97,14 +98,13 @@ def chosen_protocols(names: Sequence[str]) -> list[Protocol]:
     return [find_protocol(name) for name in dict.fromkeys(wanted)]
 
 
-def _same(sources: Sources) -> bool:
-    return sources.preds.resolve() == sources.gt.root.resolve()
+def _with_itself(gt: GroundTruth) -> Pairing:
+    """Where the gt is scored against itself, its masks are the predictions; its other files are none gone astray."""
+    pairs = tuple(Pair(sample, tuple(frame.mask_file for frame in sample.frames)) for sample in gt.samples)
+    return Pairing(pairs, (), (), (), 0)
 
 
-def _of_names(files: PredictionFiles, pairing: Pairing, options: Options, *, same: bool) -> list[DataError]:
-    """What names alone show. Where the gt is scored against itself, its other files are no predictions gone astray."""
-    if same:
-        return [*pairing.ambiguous, *pairing.missing]
+def _of_names(files: PredictionFiles, pairing: Pairing, options: Options) -> list[DataError]:
     found = [*files.problems, *pairing.ambiguous]
     if options.leniency.missing == "error":
         found += pairing.missing
@@ -140,8 +140,8 @@ def _result(
         counts=counts,
         warnings=_warnings(sources, kept, gt_hashes, pred_hashes, files),
         categories=gt.categories,
-        samples=tuple(one.id for one in kept),
-        protocols=tuple(protocol_result(row, complete, gt, options.by, options.seed) for row in rows),
+        samples=tuple(sorted(one.id for one in kept)),
+        protocols=protocol_results(rows, complete, gt, options.by, options.seed),
         confusions=_confusions(kept),
         variant=gt.variant,
     )
@@ -172,7 +172,7 @@ def _warnings(
     files: PredictionFiles,
 ) -> tuple[str, ...]:
     found = []
-    if _same(sources):
+    if sources.preds.resolve() == sources.gt.root.resolve():
         found.append("PREDICTIONS AND GROUND TRUTH ARE THE SAME FOLDER: this score says nothing")
     elif {digest for _, digest in pred_hashes} <= {digest for _, digest in gt_hashes} and pred_hashes:
         found.append("EVERY PREDICTION IS A COPY OF A GROUND TRUTH FILE, byte for byte: this score says nothing")

@@ -65,7 +65,7 @@ class GroundTruth:
     root: Path
     layout: str  # vpo, s4, ms3, avss, plain
     kind: str  # MASK or LABELS
-    samples: tuple[GtSample, ...]  # by id
+    samples: tuple[GtSample, ...]  # by id; AVSBench's in the order of its table, which official batches follow
     categories: tuple[str, ...] = ()  # name by index, 0 is background; empty for masks
     values: Mapping[int, int] = field(default_factory=dict)  # value in a file to index, void to void; empty: the same
     colours: Mapping[tuple[int, int, int], int] = field(default_factory=dict)  # for RGB masks: colour to index

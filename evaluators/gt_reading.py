@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -90,10 +89,14 @@ def path_ends(path: str) -> tuple[str, ...]:
     return tuple("/".join(parts[start:]) for start in range(len(parts)))
 
 
-def settled(samples: Iterable[GtSample], where: Path) -> tuple[GtSample, ...]:
-    """Samples by id; names that two of them have are taken from both. Raises ``DataError`` ``duplicate-sample``, ``odd-name``."""
-    ordered = sorted(samples, key=lambda sample: sample.id)
-    twice = [sample.id for sample, following in pairwise(ordered) if sample.id == following.id]
+def settled(samples: Iterable[GtSample], where: Path, *, in_order: bool = False) -> tuple[GtSample, ...]:
+    """Samples by id, or ``in_order`` of the table, which official batches follow; names that could mean two masks are taken away.
+
+    Two samples with one mask file (VPO's of MS and MSMI) keep a name that they share: one prediction then serves both.
+    Raises ``DataError`` ``duplicate-sample``, ``odd-name``.
+    """
+    ordered = list(samples) if in_order else sorted(samples, key=lambda sample: sample.id)
+    twice = sorted(name for name, count in Counter(sample.id for sample in ordered).items() if count > 1)
     if twice:
         raise DataError("duplicate-sample", where, f"found twice: {some(twice)}; a sample is scored once, remove one")
     odd = [sample.id for sample in ordered if "{}" in sample.id]
@@ -101,10 +104,13 @@ def settled(samples: Iterable[GtSample], where: Path) -> tuple[GtSample, ...]:
         raise DataError(
             "odd-name", where, f"found {{}} in {some(odd)}, which stands for frame numbers; rename the files"
         )
-    counts: Counter[str] = Counter()
+    meant: dict[str, str] = {}  # by each name
+    shared: set[str] = set()
     for sample in ordered:
-        counts.update({*sample.names, *(name for frame in _differently_named(sample) for name in frame.names)})
-    shared = {name for name, count in counts.items() if count > 1}
+        own = dict.fromkeys(sample.names, sample.id)
+        for frame in _differently_named(sample):
+            own |= dict.fromkeys(frame.names, frame.mask_file)
+        shared |= {name for name, mask in own.items() if meant.setdefault(name, mask) != mask}
     return tuple(_without(sample, shared) for sample in ordered) if shared else tuple(ordered)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .errors import DataError
-from .frame_names import ARRAY, NUMBER, TEMPLATE, name_index
+from .frame_names import ARRAY, NUMBER, TEMPLATE, Target, name_index
 from .ground_truth import GroundTruth, GtSample
 
 _LISTED = 5  # names in one message
@@ -81,13 +81,20 @@ def _sort(
         if not targets:
             remedy = "remove it, check --split and --setting, or give --extra ignore"
             extra.append(DataError("pred-extra", file, f"no ground truth asks for this prediction; {remedy}"))
-        elif len(targets) > 1:
+        elif len(targets) > 1 and not _one_mask(samples, targets):
             ids = " and ".join(sorted({samples[target.sample].id for target in targets})[:_LISTED])
             remedy = "rename it, or put each sample's files into a folder of its name"
             ambiguous.append(DataError("pred-ambiguous", file, f"could be of {ids}; {remedy}"))
         else:
-            _put(found[targets[0].sample], targets[0].frame, number, file)
+            for target in targets:
+                _put(found[target.sample], target.frame, number, file)
     return extra, ambiguous
+
+
+def _one_mask(samples: Sequence[GtSample], targets: Sequence[Target]) -> bool:
+    """Whether a name stands for frames that share one gt file, as samples of VPO-MS and VPO-MSMI do."""
+    masks = {samples[target.sample].frames[target.frame].mask_file if target.frame >= 0 else "" for target in targets}
+    return len(masks) == 1 and "" not in masks
 
 
 def _put(own: _Found, frame: int, number: int, file: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from .counts import LabelCounts, objects_of_labels
 from .ground_truth import GroundTruth, GtSample
 from .intervals import bootstrap_all, group_sums, sample_groups
-from .outcome import Array, Outcome, ratio
+from .outcome import Array, Outcome, Statistic, ratio
 from .protocols import DAVIS, LOCALIZATION, SALIENCY, SEMANTIC, Protocol
 from .results import Numbers, ProtocolResult
 from .score import Scored
@@ -22,23 +22,54 @@ SIZES = (("small", 32**2), ("medium", 96**2), ("large", 144**2), ("huge", 224**2
 WITHOUT_BASELINES = {DAVIS, SALIENCY, LOCALIZATION}
 
 
-def protocol_result(
-    protocol: Protocol, scored: Sequence[Scored], gt: GroundTruth, by: Sequence[str], seed: int
-) -> ProtocolResult:
-    """What a protocol says of the samples; ``missing`` says why where it can't say anything."""
+def protocol_results(
+    protocols: Sequence[Protocol], scored: Sequence[Scored], gt: GroundTruth, by: Sequence[str], seed: int
+) -> tuple[ProtocolResult, ...]:
+    """What the protocols say of the samples, in their order; ``missing`` says why where one can't say anything.
+
+    Rows of one family and one rule differ in name only and are computed once.
+    """
     ids, counts = [one.id for one in scored], [one.counts for one in scored if one.counts is not None]
-    empty = ProtocolResult(
-        protocol.name, protocol.version, protocol.family, protocol.rule, protocol.text, protocol.source, {}
-    )
-    try:
-        outcome = _folded(protocol, ids, counts, gt)
-    except ValueError as error:
-        return replace(empty, missing=str(error))
+    kinds = {_kind(row): row for row in protocols}
+    outcomes: dict[tuple[str, ...], Outcome | str] = {}
+    for kind, row in kinds.items():
+        try:
+            outcomes[kind] = _folded(row, ids, counts, gt)
+        except ValueError as error:
+            outcomes[kind] = str(error)
+    folded = {kind: outcome for kind, outcome in outcomes.items() if isinstance(outcome, Outcome)}
+    intervals = dict(zip(folded, _intervals(list(folded.values()), ids, seed), strict=True))
+    made = {kind: _result(kinds[kind], outcome, intervals[kind], scored, gt, by) for kind, outcome in folded.items()}
+    return tuple(
+        replace(
+            made[_kind(row)] if _kind(row) in made else _empty(row, str(outcomes[_kind(row)])),
+            name=row.name, version=row.version, text=row.text, source=row.source,
+        )
+        for row in protocols
+    )  # fmt: skip
+
+
+def _kind(protocol: Protocol) -> tuple[str, ...]:
+    return protocol.family, protocol.needs, repr(protocol.rule)
+
+
+def _empty(row: Protocol, missing: str = "") -> ProtocolResult:
+    return ProtocolResult(row.name, row.version, row.family, row.rule, row.text, row.source, {}, missing=missing)
+
+
+def _result(
+    protocol: Protocol,
+    outcome: Outcome,
+    intervals: Mapping[str, tuple[float, float]],
+    scored: Sequence[Scored],
+    gt: GroundTruth,
+    by: Sequence[str],
+) -> ProtocolResult:
     per_class = {_category(gt, index): dict(numbers) for index, numbers in outcome.per_class.items()}
     return replace(
-        empty,
+        _empty(protocol),
         measures=dict(outcome.measures),
-        intervals=_intervals(outcome, ids, seed),
+        intervals=intervals,
         per_class=per_class,
         groups={
             f"by {key}": per_class if key == "class" and gt.categories else _groups(protocol, scored, gt, key)
@@ -88,16 +119,24 @@ def _category(gt: GroundTruth, index: str) -> str:
     return gt.categories[number] if number < len(gt.categories) else ("background", "sounding")[number]
 
 
-def _intervals(outcome: Outcome, ids: Sequence[str], seed: int) -> dict[str, tuple[float, float]]:
-    """95 % percentile bootstrap over samples, or over the batches that a protocol is made of."""
-    intervals = {}
-    if outcome.values:
-        groups = sample_groups(outcome.units, ids)
-        sums = {name: group_sums(values, groups) for name, values in outcome.values.items()}
-        means = {name: partial(_mean, sums=both[0], counts=both[1]) for name, both in sums.items()}
-        intervals = bootstrap_all(means, int(groups.max()) + 1, np.random.default_rng(seed), RESAMPLES)
-    if outcome.statistics:
-        intervals |= bootstrap_all(outcome.statistics, len(ids), np.random.default_rng(seed), RESAMPLES)
+def _intervals(outcomes: Sequence[Outcome], ids: Sequence[str], seed: int) -> list[dict[str, tuple[float, float]]]:
+    """95 % percentile bootstrap over samples, or over the batches that a protocol is made of; the same draws for all."""
+    statistics: dict[int, dict[str, Statistic]] = {}  # by number of units; the key says which outcome and measure
+    for place, outcome in enumerate(outcomes):
+        found = dict.fromkeys(outcome.statistics, len(ids))
+        own = dict(outcome.statistics)
+        if outcome.values:
+            groups = sample_groups(outcome.units, ids)
+            for name, values in outcome.values.items():
+                sums, counts = group_sums(values, groups)
+                own[name], found[name] = partial(_mean, sums=sums, counts=counts), len(sums)
+        for name, units in found.items():
+            statistics.setdefault(units, {})[f"{place} {name}"] = own[name]
+    intervals: list[dict[str, tuple[float, float]]] = [{} for _ in outcomes]
+    for units, named in statistics.items():
+        for key, interval in bootstrap_all(named, units, np.random.default_rng(seed), RESAMPLES).items():
+            number, _, name = key.partition(" ")
+            intervals[int(number)][name] = interval
     return intervals
 
 

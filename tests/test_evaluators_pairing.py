@@ -256,3 +256,13 @@ def test_large_sets_are_paired_fast() -> None:
     start = time.process_time()
     assert_clean(pair(gt, files))
     assert time.process_time() - start < 0.25
+
+
+def test_a_name_of_two_samples_with_one_mask_serves_both() -> None:
+    samples = tuple(
+        GtSample(id, (GtFrame(0, "MS/mask/7.png", names=("MS/mask/7", f"{id}/7")),)) for id in ("ms", "msmi")
+    )
+    paired = pair(GroundTruth(Path(), "vpo", "labels", samples), ["MS/mask/7.png"])
+    assert [one.files for one in paired.pairs] == [("MS/mask/7.png",)] * 2 and not paired.ambiguous
+    apart = pair(GroundTruth(Path(), "vpo", "labels", samples), ["ms/7.png", "msmi/7.png"])
+    assert [one.files for one in apart.pairs] == [("ms/7.png",), ("msmi/7.png",)]
