@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,10 @@ def count_pairs(
     sources: Sources, protocols: Sequence[Protocol], pairs: Sequence[Pair], engine: Engine, progress: Progress
 ) -> list[Scored]:
     """Counts of all pairs, in their order."""
-    groups = [(start, tuple(pairs[start : start + GROUP])) for start in range(0, len(pairs), GROUP)]
+    starts = list(range(0, len(pairs), GROUP))
+    if len(starts) > 1 and len(pairs) - starts[-1] == 1:  # nobody is left alone, for the baseline "another sample"
+        starts.pop()
+    groups = [(start, tuple(pairs[start:end])) for start, end in pairwise([*starts, len(pairs)])]
     header = replace(sources, gt=replace(sources.gt, samples=()))
     found: dict[int, list[Scored]] = {}
     with progress.stage("score", len(groups)) as advance:

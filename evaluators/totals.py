@@ -146,7 +146,7 @@ def _mean(weights: Array, sums: Array, counts: Array) -> Array:
 
 def _baselines(protocol: Protocol, scored: Sequence[Scored]) -> dict[str, Numbers]:
     """The same protocol on trivial predictions, for those that every sample could have."""
-    if protocol.family in WITHOUT_BASELINES or not scored:
+    if protocol.family in WITHOUT_BASELINES or protocol.rule.get("frames") == "multi-source" or not scored:
         return {}
     names = [name for name in scored[0].baselines if all(name in one.baselines for one in scored)]
     ids = [one.id for one in scored]
