@@ -85,7 +85,11 @@ def read(subset: Subset, root: Path, selection: Selection) -> GroundTruth:
     samples = list(_samples(subset, root, place.prefix, rows, missing, extra))
     tell_incomplete(root, missing, extra)
     return GroundTruth(
-        root, subset.name, MASK, settled(samples, place.csv_file, in_order=True), remarks=(scope(samples), *table.remarks)
+        root,
+        subset.name,
+        MASK,
+        settled(samples, place.csv_file, in_order=True),
+        remarks=(scope(samples), *table.remarks),
     )
 
 

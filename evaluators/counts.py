@@ -102,7 +102,8 @@ def _objects(tables: Array, scale: Scale) -> ObjectCounts:
     curves, best = _frame_scores(area, hit, gt, scale)
     total = _summed(curves[:, gt > 0])
     hard = not tables[:, 0, 1:-1].any()
-    return ObjectCounts(area[:, 0], gt, area[:, scale.cuts], hit[:, scale.cuts], total, best, None, hard)
+    pixels, gt = area[:, 0].copy(), gt.copy()  # no views, which would keep all levels in memory
+    return ObjectCounts(pixels, gt, area[:, scale.cuts], hit[:, scale.cuts], total, best, None, hard)
 
 
 def _frame_scores(area: Array, hit: Array, gt: Array, scale: Scale) -> tuple[Array, Array]:
@@ -168,7 +169,7 @@ def objects_of_labels(samples: Sequence[LabelCounts]) -> list[ObjectCounts]:
     return [
         ObjectCounts(
             area[a:b, 0], hit[a:b, 0], area[a:b, cuts], hit[a:b, cuts],
-            _summed(curves[:, a:b]).take(integer_scale(1).curve, axis=1), best[a:b], None, True,
+            _summed(curves[:, a:b]), best[a:b], None, True,
         )
         for a, b in pairwise(first)
     ]  # fmt: skip

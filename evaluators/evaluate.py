@@ -159,16 +159,16 @@ def _counts(scored: Sequence[Scored], kept: Sequence[Scored], pairing: Pairing) 
     return {**counts, **{name: total[name] for name in sorted(total)}}
 
 
-def _digest(hashes: Sequence[tuple[str, str]]) -> str:
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(set(hashes)))
+def _digest(hashes: Sequence[tuple[str, bytes]]) -> str:
+    lines = "".join(f"{digest.hex()}  {name}\n" for name, digest in sorted(set(hashes)))
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _warnings(
     sources: Sources,
     kept: Sequence[Scored],
-    gt_hashes: Sequence[tuple[str, str]],
-    pred_hashes: Sequence[tuple[str, str]],
+    gt_hashes: Sequence[tuple[str, bytes]],
+    pred_hashes: Sequence[tuple[str, bytes]],
     files: PredictionFiles,
 ) -> tuple[str, ...]:
     found = []

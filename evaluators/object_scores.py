@@ -10,7 +10,7 @@ import numpy as np
 from . import fscore, region
 from .counts import HALF, ObjectCounts
 from .outcome import Array, Outcome, nanmean, ratio
-from .thresholds import CUTS
+from .thresholds import CUTS, integer_scale
 
 Rule = Mapping[str, Any]
 
@@ -65,7 +65,8 @@ def _batch_f(samples: Sequence[ObjectCounts], batches: Sequence[range], rule: Ru
 
 def _curves(sample: ObjectCounts, rule: Rule) -> Array:
     if rule["map"] == "probability":
-        return sample.curves
+        two = sample.curves.shape[1] == 2
+        return sample.curves.take(integer_scale(1).curve, axis=1) if two else sample.curves
     if sample.other_curves is None:
         raise ValueError("this protocol takes F from sigmoid(2 * l1 - l0): give two-channel logits")
     return sample.other_curves

@@ -50,7 +50,7 @@ class SampleFiles:
 
     frames: list[Frame] = field(default_factory=list)
     tally: Counter[str] = field(default_factory=Counter)  # missing, invalid, resized, skipped frames
-    hashes: list[tuple[str, str, str]] = field(default_factory=list)  # "pred" or "gt", name, SHA-256
+    hashes: list[tuple[str, str, bytes]] = field(default_factory=list)  # "pred" or "gt", name, SHA-256
     problems: list[DataError] = field(default_factory=list)
 
 
@@ -85,7 +85,7 @@ def _bytes(root: Path, name: str, which: str, found: SampleFiles) -> bytes:
         if os.fstat(stream.fileno()).st_size > LARGEST:
             raise DataError(f"{which}-too-large", name, f"over {LARGEST >> 20} MiB; write a file per frame or sample")
         data = stream.read()
-    found.hashes.append((which, name, hashlib.sha256(data).hexdigest()))
+    found.hashes.append((which, name, hashlib.sha256(data).digest()))
     return data
 
 

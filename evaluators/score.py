@@ -40,7 +40,7 @@ class Scored:
     counts: SampleCounts | None  # None where no frame was left
     baselines: dict[str, SampleCounts]
     tally: Counter[str]
-    hashes: tuple[tuple[str, str, str], ...]  # "pred" or "gt", name, SHA-256
+    hashes: tuple[tuple[str, str, bytes], ...]  # "pred" or "gt", name, SHA-256
     problems: tuple[DataError, ...]
     perfect: bool  # every labelled pixel is as in the gt
     gt_share: float  # of the sample's pixels
