@@ -56,10 +56,11 @@ def count_pairs(
     groups = [(start, tuple(pairs[start:end])) for start, end in pairwise([*starts, len(pairs)])]
     header = replace(sources, gt=replace(sources.gt, samples=()))
     found: dict[int, list[Scored]] = {}
-    with progress.stage("score", len(groups)) as advance:
+    with progress.stage("score", len(pairs)) as advance:
         for outcome in engine.run(partial(count_group, header, tuple(protocols)), groups):
             found[outcome.item[0]] = finished(outcome)
-            advance()
+            for _ in outcome.item[1]:
+                advance()
     return [scored for start in sorted(found) for scored in found[start]]
 
 
