@@ -14,7 +14,7 @@ import numpy as np
 
 from .categories import VOID
 from .counts import LabelCounts
-from .outcome import Array, Outcome, ratio
+from .outcome import Array, Outcome, ratio, shared_statistics
 from .semantic import SPACING
 from .stacked import Stacked, stack
 
@@ -94,7 +94,7 @@ def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, 
         str(index): {name: float(values[index]) for name, values in columns.items()}
         for index in np.flatnonzero(total[1] + total[2])
     }
-    statistics = {name: partial(_resampled, table=table, rule=rule, name=name) for name in measures}
+    statistics = shared_statistics(partial(_resampled, table=table, rule=rule), measures)
     return Outcome(measures, statistics=statistics, per_class=per_class)
 
 
@@ -115,7 +115,7 @@ def _margins(samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Array:
     )
 
 
-def _resampled(weights: Array, table: Array, rule: Mapping[str, Any], name: str) -> Array:
-    """A measure of weighted samples: weights (resamples, samples) to (resamples,)."""
+def _resampled(weights: Array, table: Array, rule: Mapping[str, Any]) -> dict[str, Array]:
+    """All measures of weighted samples: weights (resamples, samples) to (resamples,) each."""
     margin = (weights @ table.reshape(len(table), -1)).reshape(len(weights), *table.shape[1:])
-    return margin_measures(margin, rule)[name]
+    return margin_measures(margin, rule)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,19 @@ class Outcome:
     statistics: Mapping[str, Statistic] = field(default_factory=dict)  # of the others, from weights of samples
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     note: str = ""
+
+
+def shared_statistics(compute: Callable[[Array], Mapping[str, Array]], names: Iterable[str]) -> dict[str, Statistic]:
+    """A statistic for each name, all from one call of ``compute`` per array of weights."""
+    last: list[Any] = [None, {}]
+
+    def value(weights: Array, name: str) -> Array:
+        if last[0] is not weights:
+            last[:] = weights, compute(weights)
+        found: Array = last[1][name]
+        return found
+
+    return {name: partial(value, name=name) for name in names}
 
 
 def nanmean(values: Array) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import fscore
 from .counts import LabelCounts
-from .outcome import Array, Outcome
+from .outcome import Array, Outcome, shared_statistics
 from .stacked import areas, stack
 
 SPACING = 2.220446049250313e-16  # in the official denominator of J
@@ -52,7 +52,7 @@ def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, 
     """
     table = sums(samples, rule["classes"], rule["padding"])
     measures = _measures(table.sum(axis=0), rule)
-    statistics = {name: partial(_resampled, table=table, rule=rule, name=name) for name in measures}
+    statistics = shared_statistics(partial(_resampled, table=table, rule=rule), measures)
     j, f, counts = table.sum(axis=0)
     per_class = {
         str(index): {"J": j[index] / counts[index], "F": f[index] / counts[index], "frames": counts[index]}
@@ -76,8 +76,7 @@ def _measures(table: Array, rule: Mapping[str, Any]) -> dict[str, Any]:
     return {name: float(value) if np.ndim(value) == 0 else value for name, value in measures.items()}
 
 
-def _resampled(weights: Array, table: Array, rule: Mapping[str, Any], name: str) -> Array:
-    """A measure of weighted samples: weights (resamples, samples) to (resamples,)."""
+def _resampled(weights: Array, table: Array, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """All measures of weighted samples: weights (resamples, samples) to (resamples,) each."""
     shape = (len(weights), *table.shape[1:])
-    values: Array = _measures((weights @ table.reshape(len(table), -1)).reshape(shape), rule)[name]
-    return values
+    return _measures((weights @ table.reshape(len(table), -1)).reshape(shape), rule)
