@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn, TypeVar
@@ -28,6 +29,9 @@ def told(program: str, usage_reasons: Collection[str], after_stop: str) -> Calla
                 return command(*args, **kwargs)
             except DataError as error:
                 _fail(program, error, usage_reasons)
+            except BrokenPipeError:  # the reader of the output, such as `head`, has enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(FINDINGS)
             except OSError as error:
                 reason, remedy = ("disk-full", "make room") if is_full(error) else ("system", "mend that")
                 where = error.filename or kwargs.get("out") or "system"

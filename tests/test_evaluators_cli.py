@@ -226,6 +226,14 @@ def test_protocols_are_listed() -> None:
     assert "avsbench-object v1" in text and "settings: batch=4, cut=0.4" in run("protocols", "refavs").output
 
 
+def test_a_reader_that_has_enough_is_no_failure() -> None:
+    command = [sys.executable, "-m", "evaluators.cli", "protocols"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def loaded(code: str, cwd: Any = None) -> set[str]:
     line = f"import sys; {code}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, cwd=cwd)
