@@ -43,19 +43,22 @@ def curves(area: Floats, hit: Floats, gt: Floats) -> Floats:
     ``area`` (frames, thresholds) pixels that pass each threshold, ``hit`` those of them in the gt, ``gt`` (frames,) pixels of the gt.
     P = hit / (area + 1e-20), R = hit / (gt + 1e-20).
     """
-    precision, recall = _precision_recall(area, hit, gt, 1e-20)
+    precision, recall = precision_recall(area, hit, gt, 1e-20)
     return np.stack([f_of_precision(precision, recall, beta2) for beta2 in BETAS2])
 
 
 def best_of_frames(area: Floats, hit: Floats, gt: Floats) -> Floats:
     """Largest F of each frame over its thresholds, float32 (frames,), by DeepAVFusion (eval_avsegm.py): 1e-10 in each denominator."""
-    precision, recall = _precision_recall(area, hit, gt, 1e-10)
+    precision, recall = precision_recall(area, hit, gt, 1e-10)
     below = np.float32(BETA2) * precision + recall + np.float32(1e-10)
     best: Floats = (np.float32(1 + BETA2) * precision * recall / below).max(axis=-1)
     return best
 
 
-def _precision_recall(area: Floats, hit: Floats, gt: Floats, tiny: float) -> tuple[Floats, Floats]:
-    """float32, with the denominators' constant."""
+def precision_recall(area: Floats, hit: Floats, gt: Floats, tiny: float) -> tuple[Floats, Floats]:
+    """Precision and recall of frames at each threshold, float32 (frames, thresholds); ``tiny`` is added to the denominators.
+
+    ``area``, ``hit`` and ``gt`` as in :func:`curves`.
+    """
     tp = hit.astype(np.float32)
     return tp / (area.astype(np.float32) + np.float32(tiny)), tp / (gt.astype(np.float32) + np.float32(tiny))[:, None]

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evaluators.counts import scale_and_levels
+from evaluators.fscore import precision_recall
+from evaluators.histograms import level_histogram
 from evaluators.scoring import Scorer
 
 GOLDENS = Path(__file__).parents[2] / "shared" / "goldens"
@@ -80,6 +83,20 @@ def test_refavs_golden(batch: int) -> None:
     assert (got["J"], got["F"]) == pytest.approx((wanted["J"], wanted["F"]), abs=1e-6)
     null = scored(f"refavs-null:batch={batch}", data["null_prob"], np.zeros_like(data["gt"]))
     assert null["S"] == pytest.approx(wanted["S_null"], abs=1e-6)
+
+
+@needs_goldens
+@pytest.mark.parametrize("case", ("obj_soft_a", "obj_empty_a", "obj_u8_a", "obj_softgt_a"))
+def test_precision_and_recall_of_one_frame(case: str) -> None:
+    data, expected = golden(case)
+    pred, gt = (data["pred_u8"], data["gt_u8"] > 0) if case == "obj_u8_a" else (data["prob"], data["gt"])
+    scale, levels = scale_and_levels(pred[0, 0])
+    truth = gt[0, 0] if gt.dtype.kind == "f" else gt[0, 0] > 0
+    above, hits = (counts[::-1].cumsum()[::-1] for counts in level_histogram(levels, truth, scale.size))
+    precision, recall = precision_recall(above[scale.curve][None], hits[scale.curve][None], hits[:1], 1e-20)
+    wanted = expected["eval_pr_video0_frame0"]
+    np.testing.assert_allclose(precision[0], wanted["prec"], atol=1e-6)
+    np.testing.assert_allclose(recall[0], wanted["recall"], atol=1e-6)
 
 
 @needs_goldens
