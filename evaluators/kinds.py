@@ -43,7 +43,6 @@ class Reading:
     classes: int = 0  # channels of LOGITS and of per-class SOFT; 0 where there are none
     values: Mapping[int, int] = field(default_factory=dict)  # stored label to index; empty: the same
     colours: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
-    numbering: int = 0  # number of the first frame in the file names, 0 or 1
     remarks: tuple[str, ...] = ()  # what was assumed and which flag changes it, a line each
     top: int = VOID  # the largest label that a file may hold, besides void
     channel: int = -1  # of two, the one that is scored; -1: there is one, or all are kept

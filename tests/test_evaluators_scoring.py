@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from evaluators.counts import scale_and_levels
+from evaluators.detection import class_measures, confusion_matrix, margins
 from evaluators.fscore import precision_recall
-from evaluators.histograms import level_histogram
+from evaluators.histograms import label_histogram, level_histogram
 from evaluators.scoring import Scorer
 
 GOLDENS = Path(__file__).parents[2] / "shared" / "goldens"
@@ -142,6 +143,26 @@ def test_vpo_golden() -> None:
     assert_confusion(scored("cavp-vpo", preds, gts, kind="labels", categories=22), expected["cavp_vpo"])
     foreground = scored("cavp-vpo-foreground", preds, gts, kind="labels", categories=22)
     assert_confusion(foreground, expected["cavp_vpo_foreground_only"])
+
+
+@needs_goldens
+@pytest.mark.parametrize("case", ("vpo22_a", "avss71_a"))
+def test_confusion_matrices_are_exact(case: str) -> None:
+    data, expected = golden(case)
+    if case == "vpo22_a":
+        pairs = [(data[name], data[name.replace("pred", "gt")]) for name in data.files if name.startswith("pred")]
+        key, classes = "cavp_vpo", 22
+    else:
+        pairs = [
+            (pred[valid], gt[valid]) for pred, gt, valid in zip(data["pred"], data["gt"], data["valid"], strict=True)
+        ]
+        key, classes = "cavp_semantic_valid_frames_only", 71
+    total = sum(confusion_matrix(label_histogram(pred, gt), classes) for pred, gt in pairs)
+    wanted = np.array(expected[key]["confusion_rows_gt_cols_pred"])
+    assert np.array_equal(total, wanted[:classes, :classes])
+    assert wanted.sum() == total.sum(), "the official matrix of VPO has two more classes, which nothing has"
+    iou = class_measures(margins(np.asarray(total)))["IoU"]
+    np.testing.assert_allclose(iou, expected[key]["per_class_iou"], atol=1e-6)
 
 
 @needs_goldens
