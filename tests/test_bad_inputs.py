@@ -339,7 +339,7 @@ def test_a_folder_that_cannot_be_read_hides_only_its_own_clips(
             raise PermissionError(errno.EACCES, "Permission denied", place)
         return scandir(place)
 
-    monkeypatch.setattr("vpo_builder.clips.os.scandir", scan)
+    monkeypatch.setattr("evaluators.clips.os.scandir", scan)
     ran = build(world, out, "--strict")
     assert ran.code == 0 and rows(out, "warnings.jsonl") == [("lost+found/", "folder-unreadable")]
     assert (out / MANIFEST).read_bytes() == (good[1] / MANIFEST).read_bytes()

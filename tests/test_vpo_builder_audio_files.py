@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from evaluators.clips import ClipRecord
 from evaluators.errors import DataError
+from evaluators.rejections import Rejection
 from vpo_builder.audio_files import encode_wav, examine_clip, read_mono, read_wav16, write_wav
-from vpo_builder.material import ClipRecord, Rejection, UsableClip
+from vpo_builder.material import UsableClip
 from vpo_builder.settings import Settings
 
 SHARED = Path(__file__).parents[2] / "shared/data"

@@ -19,9 +19,10 @@ import pytest
 from PIL import Image, ImageFile
 
 from evaluators.dataset import Picture
+from evaluators.rejections import Rejection
 from vpo_builder.images import examine_image, strip_orientation
 from vpo_builder.labels import read_labels
-from vpo_builder.material import Annotation, Candidate, ImageRecord, Rejection
+from vpo_builder.material import Annotation, Candidate, ImageRecord
 from vpo_builder.segmentation import decode_rle
 
 WIDTH, HEIGHT = 96, 64

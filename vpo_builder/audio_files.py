@@ -20,13 +20,15 @@ import numpy as np
 import soundfile
 import soxr
 
+from evaluators.clips import ClipRecord
 from evaluators.dataset import Clip
 from evaluators.errors import DataError
 from evaluators.files import atomic_write, inside, sha256_file
+from evaluators.media_headers import missing_bytes, sound_format
+from evaluators.rejections import Rejection
 
 from .loudness import level_gain, lufs
-from .material import ClipRecord, Rejection, UsableClip
-from .media_headers import missing_bytes, sound_format
+from .material import UsableClip
 from .mixing import PEAK, Pcm, Wave, fit_length, to_pcm16
 from .settings import SAMPLE_RATE, Settings
 

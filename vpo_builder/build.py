@@ -12,19 +12,20 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from evaluators.clips import read_id_list
 from evaluators.dataset import DatasetInfo, Sample, read_info
 from evaluators.engines import Engine, finished
 from evaluators.errors import DataError
 from evaluators.files import sha256_file, write_text
 from evaluators.progress import Progress
+from evaluators.rejections import REJECTED, Rejection, rejection_lines
 
 from .audio_files import write_wav
-from .clips import read_id_list
 from .draws import generator
-from .finish import Outcome, finish, rejection_lines
+from .finish import Outcome, finish
 from .journal import WORK, Journal, completed
 from .labels import LabelTable, read_labels
-from .material import Material, Rejection
+from .material import Material
 from .mixing import noise
 from .plan import Plan, make_plan, shortages
 from .render import Receipt, Studio, render_sample
@@ -113,7 +114,7 @@ def _planned(
         return None
     progress.line(scan_line(material))
     if settings.strict and any(not rejection.warning for rejection in material.rejections):
-        write_text(journal.folder / "rejected.jsonl", rejection_lines(material.rejections, warning=False))
+        write_text(journal.folder / REJECTED, rejection_lines(material.rejections, warning=False))
         raise rejected_error(material.rejections)
     test_images, test_clips = (
         read_id_list(Path(p)) if p else None for p in (settings.test_images, settings.test_clips)

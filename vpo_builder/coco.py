@@ -19,10 +19,11 @@ import msgspec
 
 from evaluators.errors import DataError
 from evaluators.files import inside
+from evaluators.rejections import Rejection
 
 from .json_files import read_json
 from .labels import PERSON, LabelTable, same_name
-from .material import Annotation, ImageRecord, Rejection
+from .material import Annotation, ImageRecord
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _OWN_NAME = re.compile(r"(COCO_(train|val|test)20\d\d_)?\d{12}\.jpg")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ from evaluators.dataset import (
     write_manifest,
 )
 from evaluators.files import link_or_copy, sha256_file, write_text
+from evaluators.rejections import REJECTED, WARNINGS, Rejection, rejection_lines
 
 from .card import dataset_card
 from .gallery import write_gallery
 from .layouts import tables
-from .material import Rejection
 from .settings import Settings
 from .stats import compute_stats, distribution_svg
 
@@ -133,8 +133,8 @@ def _reports(outcome: Outcome, info: DatasetInfo, stats: dict[str, Any]) -> dict
     }
     return {
         "config.toml": tomli_w.dumps(config(outcome.settings)),
-        "rejected.jsonl": rejection_lines(outcome.rejections, warning=False),
-        "warnings.jsonl": rejection_lines(outcome.rejections, warning=True),
+        REJECTED: rejection_lines(outcome.rejections, warning=False),
+        WARNINGS: rejection_lines(outcome.rejections, warning=True),
         "summary.json": json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
         "classes.svg": distribution_svg(stats),
         "README.md": dataset_card(info, stats, config(outcome.settings), dict(reasons)),
@@ -148,12 +148,6 @@ def config(settings: Settings) -> dict[str, Any]:
         for name, value in settings.content().items()
         if value is not None
     }
-
-
-def rejection_lines(rejections: Iterable[Rejection], *, warning: bool) -> str:
-    """One JSON object a line: kind, item, reason, message."""
-    rows = ({k: v for k, v in asdict(r).items() if k != "warning"} for r in rejections if r.warning == warning)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _write_checksums(folder: Path, hashes: dict[str, str], names: Iterable[str]) -> None:

@@ -16,9 +16,10 @@ from evaluators.dataset import Instance, Picture
 from evaluators.errors import DataError
 from evaluators.files import inside
 from evaluators.masks import MAX_PIXELS
+from evaluators.rejections import Rejection
 
 from .labels import LabelTable
-from .material import Annotation, Candidate, ImageRecord, Rejection
+from .material import Annotation, Candidate, ImageRecord
 from .segmentation import Mask, decode_segmentation
 
 MIN_SIDE = 32  # pixels

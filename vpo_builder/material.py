@@ -7,17 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from evaluators.dataset import Clip, Instance, Picture
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """One item that is not used, or (``warning``) is used and worth a look."""
-
-    kind: str  # image, annotation, clip, row, file
-    item: str  # file, "image 139 annotation 1774", "clips.csv line 3"
-    reason: str  # code, such as image-truncated
-    message: str
-    warning: bool = False
+from evaluators.rejections import Rejection
 
 
 class Annotation(msgspec.Struct, frozen=True, gc=False):  # there are 400,000 of them
@@ -60,20 +50,6 @@ class Candidate:
     unlabelled: tuple[int, ...]  # annotation ids of persons that are neither male, female nor baby
     ignore: tuple[str, ...]  # run lengths of crowds
     blocked: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ClipRecord:
-    """One row of a clip table whose file is there and whose label belongs to a category; not yet decoded."""
-
-    id: str
-    video_id: str
-    start_seconds: float
-    label: str
-    category: str
-    file: str  # relative to the clip folder
-    official_split: str  # train, test, or ""
-    licence: str = ""
 
 
 @dataclass(frozen=True)

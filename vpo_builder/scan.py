@@ -10,18 +10,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from evaluators.clip_tables import read_clip_table
+from evaluators.clips import ClipRecord, find_clips, read_id_list
 from evaluators.engines import Engine, Lost
 from evaluators.errors import DataError
 from evaluators.progress import Progress
+from evaluators.rejections import Rejection
 
 from .audio_files import examine_clip, write_wav
-from .clip_tables import read_clip_table
-from .clips import find_clips, read_id_list
 from .coco import read_coco
 from .images import examine_image
 from .journal import WORK, Journal
 from .labels import LabelTable
-from .material import Candidate, ClipRecord, ImageRecord, Material, Rejection, UsableClip
+from .material import Candidate, ImageRecord, Material, UsableClip
 from .persons import label_persons, read_person_labels
 from .settings import Settings
 from .sources import Sources

@@ -10,15 +10,28 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evaluators.errors import DataError
-from evaluators.files import inside, sha256_file
-
 from .clip_tables import ALIASES, MEDIA, ClipRow, read_lines, stem
-from .material import ClipRecord, Rejection
+from .errors import DataError
+from .files import inside, sha256_file
+from .rejections import Rejection
 
 MIDDLE_BYTES = 4096  # of two files of one size, compared before all their bytes are
 SPLIT_ORDER = ("", "train", "val", "test")  # of one video's clips those of the last split are kept
 _SPAN = re.compile(r"(.+)_(\d+)_\d+")
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One row of a clip table whose file is there and whose label belongs to a category; not yet decoded."""
+
+    id: str
+    video_id: str
+    start_seconds: float
+    label: str
+    category: str
+    file: str  # relative to the clip folder
+    official_split: str  # train, test, or ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from evaluators.clip_tables import ClipRow, parse_clip_name, read_clip_table, stem
 from evaluators.errors import DataError
-from vpo_builder.clip_tables import ClipRow, parse_clip_name, read_clip_table, stem
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 

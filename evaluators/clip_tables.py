@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from evaluators.errors import DataError
-
-from .material import Rejection
+from .errors import DataError
+from .rejections import Rejection
 
 ALIASES = {
     "file": ("file", "filename", "file_name", "path"),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from evaluators import clips
+from evaluators.clip_tables import ClipRow
+from evaluators.clips import ClipRecord, find_clips, read_id_list
 from evaluators.errors import DataError
-from vpo_builder import clips
-from vpo_builder.clip_tables import ClipRow
-from vpo_builder.clips import find_clips, read_id_list
-from vpo_builder.material import ClipRecord, Rejection
+from evaluators.rejections import Rejection
 
 CATEGORIES = {"dog barking": "dog", "dog howling": "dog", "cat purring": "cat"}
 ID = "-0pJqpNjft4"
