@@ -7,6 +7,7 @@ Commas, semicolons and tabs, a byte order mark, CRLF, more columns and empty lin
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,3 +90,12 @@ def _places(path: Path, columns: Sequence[Column], header: Sequence[str]) -> tup
         places[number] = place
         remarks.append(f"{path.name} has no column {column.names[0]}; column {place + 1} ({header[place]}) was taken")
     return places, tuple(remarks)
+
+
+def number_of(text: str) -> float | None:
+    """The finite number that a cell holds, None for any other text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

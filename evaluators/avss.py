@@ -22,23 +22,34 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from .annotation_tables import Column, read_table
+from .annotation_tables import Column, number_of, read_table
 from .categories import VOID, voc_colour
 from .errors import DataError
 from .ground_truth import LABELS, GroundTruth, GtFrame, GtSample, Selection
 from .gt_reading import choose, names_in, safe, scope, settled, some, tell_incomplete
+from .videos import Frame, Video, VideoSet
 
 TABLE, NAMES = "metadata.csv", "label2idx.json"
+HEADER = ("vid", "uid", "s_min", "s_sec", "a_obj", "split", "label")
 INDICES, COLOURS = "labels_semantic", "labels_rgb"
 FRAMES = {"v1s": 5, "v1m": 5, "v2": 10}
 PADDED_TO = 10
+FIRST_ONLY = ("v1s", "train")  # whose videos have one mask
 STRICT = frozenset({"val", "test"})  # splits in which every frame has a mask
 FOLDERS = ("", "AVSS/", "AVSBench-semantic/", "AVSBench_semantic/", "avs_released/")
-COLUMNS = (Column(("uid",), 1), Column(("label",), 6), Column(("split",), 5), Column(("a_obj",), 4, required=False))
+COLUMNS = (
+    Column(("uid",), 1),
+    Column(("label",), 6),
+    Column(("split",), 5),
+    Column(("a_obj",), 4, required=False),
+    Column(("s_min",), required=False),
+    Column(("s_sec",), required=False),
+)
 FORMS = (  # of a frame's name
     "{folder}/{kind}/{{}}",
     "{uid}/{kind}/{{}}",
@@ -86,38 +97,127 @@ def _prefix(root: Path) -> str | None:
     return None
 
 
+def videos(folder: Path) -> VideoSet | None:
+    """All videos of the table, with every file that they should have: masks for all frames, of v1s/train for the first.
+
+    Raises ``DataError``: ``csv-...``, ``unsafe-path``, ``bad-category``.
+    """
+    prefix = _prefix(folder)
+    if prefix is None:
+        return None
+    table = read_table(folder / prefix / TABLE, COLUMNS)
+    categories = _categories(folder / prefix)
+    kind, _ = _listed(folder, [_folder(folder, prefix, row) for row in table.rows])
+    return VideoSet(
+        "avss",
+        folder,
+        folder / prefix / TABLE,
+        LABELS,
+        tuple(_video(folder, prefix, kind, row, frozenset(categories[1:])) for row in table.rows),
+        categories,
+        colours={voc_colour(index): index for index in range(len(categories))},
+        remarks=(*table.remarks, *_faults(table.rows, categories)),
+    )
+
+
+def gt_sample(video: Video) -> GtSample:
+    """The annotated frames of a video, with all the names that predictions of them go by."""
+    folder, _, _ = video.frames[0].mask_file.rpartition("/")
+    folder, _, kind = folder.rpartition("/")
+    names = tuple(form.format(folder=folder, kind=kind, label=video.setting, uid=video.id) for form in FORMS)
+    frames = tuple(
+        [GtFrame(frame.number, frame.mask_file, frame.image_file, names) for frame in video.frames if frame.mask_file]
+    )
+    return GtSample(
+        id=video.id,
+        frames=frames,
+        split=video.split,
+        setting=video.setting,
+        category=video.category,
+        sources=len(video.sounding) or None,
+        audio_file=video.audio_file,
+        padded_frames=PADDED_TO - len(frames) if video.setting in FRAMES else 0,
+        names=(f"{video.setting}/{video.id}", video.id),
+    )
+
+
 def _samples(root: Path, prefix: str, rows: Sequence[tuple[str, ...]], known: frozenset[str]) -> list[GtSample]:
-    folders = [safe(root, f"{prefix}{label}/{uid}") for uid, label, *_ in rows]
-    kind, listed = _listed(root, folders)
+    kind, listed = _listed(root, [_folder(root, prefix, row) for row in rows])
     missing: list[str] = []
     extra: list[str] = []
     samples = []
-    for (uid, label, split, objects), folder, names in zip(rows, folders, listed, strict=True):
+    for row, names in zip(rows, listed, strict=True):
         numbers = _numbers(names)
+        _, label, split, *_ = row
         count = FRAMES[label] if split in STRICT and label in FRAMES else max(len(numbers), 1)
-        missing += [f"{folder}/{kind}/{number}.png" for number in range(count) if number not in numbers]
-        extra += [f"{folder}/{kind}/{number}.png" for number in sorted(numbers) if number >= count]
-        forms = tuple(form.format(folder=folder, kind=kind, label=label, uid=uid) for form in FORMS)
-        frames = (
-            GtFrame(number, f"{folder}/{kind}/{number}.png", f"{folder}/frames/{number}.jpg", forms)
-            for number in range(count)
-        )
-        sounding = objects.split("_")
-        samples.append(
-            GtSample(
-                id=uid,
-                frames=tuple(frames),
-                split=split,
-                setting=label,
-                category=objects if objects in known else "",
-                sources=len(set(sounding)) if known.issuperset(sounding) else None,
-                audio_file=f"{folder}/audio.wav",
-                padded_frames=PADDED_TO - count if label in FRAMES else 0,
-                names=(f"{label}/{uid}", uid),
-            )
-        )
+        folder = f"{_folder(root, prefix, row)}/{kind}"
+        missing += [f"{folder}/{number}.png" for number in range(count) if number not in numbers]
+        extra += [f"{folder}/{number}.png" for number in sorted(numbers) if number >= count]
+        samples.append(gt_sample(_video(root, prefix, kind, row, known, count)))
     tell_incomplete(root, missing, extra)
     return samples
+
+
+def _folder(root: Path, prefix: str, row: Sequence[str]) -> str:
+    return safe(root, f"{prefix}{row[1]}/{row[0]}")
+
+
+def _video(
+    root: Path, prefix: str, kind: str, row: Sequence[str], known: frozenset[str], annotated: int | None = None
+) -> Video:
+    """The video of a row, with masks of the first ``annotated`` frames, by default of as many as the layout says."""
+    uid, label, split, objects, *start = row
+    sounding = _sounding(objects, known)
+    folder, whole = _folder(root, prefix, row), len(sounding) == 1 and "_" not in objects
+    video = placed(uid, label, split, sounding, _seconds(*start), folder=folder, kind=kind, annotated=annotated)
+    return video if whole else replace(video, category="")
+
+
+def placed(
+    uid: str,
+    label: str,
+    split: str,
+    sounding: tuple[str, ...] = (),
+    start_seconds: float | None = None,
+    *,
+    folder: str = "",
+    kind: str = INDICES,
+    annotated: int | None = None,
+) -> Video:
+    """A video with every file where the layout has it: in ``folder``, by default ``<label>/<uid>``.
+
+    ``annotated``: how many frames have a mask; by default the first of v1s/train, else all.
+    """
+    folder = folder or f"{label}/{uid}"
+    count = FRAMES.get(label, FRAMES["v1s"])
+    if annotated is None:
+        annotated = 1 if (label, split) == FIRST_ONLY else count
+    return Video(
+        id=uid,
+        setting=label,
+        split=split,
+        frames=tuple(
+            [
+                Frame(n, f"{folder}/frames/{n}.jpg", f"{folder}/{kind}/{n}.png" if n < annotated else "")
+                for n in range(max(count, annotated))
+            ]
+        ),
+        category=sounding[0] if len(sounding) == 1 else "",
+        sounding=sounding,
+        audio_file=f"{folder}/audio.wav",
+        start_seconds=start_seconds,
+    )
+
+
+def _sounding(objects: str, known: frozenset[str]) -> tuple[str, ...]:
+    """The categories that a_obj names, each once; () where one of its words is none. A space in a word is a slip of the key."""
+    words = dict.fromkeys(word if word in known else word.replace(" ", "") for word in objects.split("_"))
+    return tuple(words) if known.issuperset(words) else ()
+
+
+def _seconds(minutes: str, seconds: str) -> float | None:
+    whole, rest = number_of(minutes or "0"), number_of(seconds)
+    return None if whole is None or rest is None else 60 * whole + rest
 
 
 def _listed(root: Path, folders: Sequence[str]) -> tuple[str, list[set[str]]]:
@@ -137,8 +237,12 @@ def _faults(rows: Sequence[tuple[str, ...]], categories: Sequence[str]) -> Itera
     """What a_obj says that is no category."""
     named = Counter(name for row in rows for name in filter(None, row[3].split("_")))
     strange = sorted(named.keys() - set(categories) - {NO_CATEGORY})
-    if strange:
-        yield f"{TABLE} names in a_obj what is no category: {some([ascii(name)[:60] for name in strange])}"
+    mended = [name for name in strange if name.replace(" ", "") in categories]
+    for name in mended:
+        yield f"{TABLE} names {name!r} in a_obj, which is taken for {name.replace(' ', '')}"
+    if len(strange) > len(mended):
+        unknown = [ascii(name)[:60] for name in strange if name not in mended]
+        yield f"{TABLE} names in a_obj what is no category: {some(unknown)}"
     if named[NO_CATEGORY]:
         yield f"{named[NO_CATEGORY]:,} videos have a sound from off the screen"
 

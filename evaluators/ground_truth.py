@@ -1,6 +1,6 @@
 """Ground truth as the scorer sees it: samples of frames, each frame with one mask file, whatever the layout on disk.
 
-Each layout has a module of the same shape (``vpo_layout``, ``s4``, ``ms3``, ``avss``, ``plain``): ``recognises(folder)``
+Each layout has a module of the same shape (``vpo_layout``, ``video_layout``, ``s4``, ``ms3``, ``avss``, ``plain``): ``recognises(folder)``
 and ``read(folder, selection)``. They name files; nothing is decoded here, but for a few masks of a plain folder.
 """
 
@@ -15,7 +15,14 @@ from pathlib import Path
 from .errors import DataError
 
 MASK, LABELS = "mask", "labels"  # what a gt file holds: something or nothing; a category's index
-LAYOUTS = {"vpo": "vpo_layout", "avss": "avss", "s4": "s4", "ms3": "ms3", "plain": "plain"}  # name to module
+LAYOUTS = {
+    "vpo": "vpo_layout",
+    "videos": "video_layout",
+    "avss": "avss",
+    "s4": "s4",
+    "ms3": "ms3",
+    "plain": "plain",
+}  # name to module
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,10 @@ def _recognised(root: Path) -> str:
     """The one layout that knows the folder; plain where none does."""
     readers = {name: import_module(f".{module}", __package__) for name, module in LAYOUTS.items() if name != "plain"}
     known = [name for name, reader in readers.items() if reader.recognises(root)]
-    if known[:1] == ["vpo"] and (root / "dataset.json").is_file():
-        return "vpo"  # `vpo build` can write the tables of another layout too; the manifest says more
+    if known[:1] in (["vpo"], ["videos"]) and (root / "dataset.json").is_file():
+        return known[
+            0
+        ]  # beside tables of another layout, which `vpo build` and `avsbench convert` write; the manifest says more
     if len(known) > 1:
         found = " and ".join(known)
         raise DataError("unknown-layout", root, f"the folder holds {found}; give one of its folders, or --layout")

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from .annotation_tables import Column
-from .avsbench_object import FRAMES, NAME, Subset, find
+from .avsbench_object import FRAMES, NAME, START, Subset, find
 from .avsbench_object import read as read_subset
+from .avsbench_object import videos as list_videos
 from .ground_truth import GroundTruth, Selection
+from .videos import VideoSet
 
 SUBSET = Subset(
     name="ms3",
     folder="Multi-sources",
     data="ms3_data",
     csv_file="ms3_meta_data.csv",
-    columns=(NAME, Column(("split",), 1)),
+    header=("video_id", "split"),
+    columns=(NAME, Column(("split",), 1), Column(("category",), required=False), START),
     masks=("{split}/{video}", "{video}"),
     images="{video}/{video}.mp4_{number}.png",
-    sounds="{split}/{video}.wav",
+    sounds="{split}/{video}",
     train_frames=FRAMES,
     sources=None,
     names=(
@@ -40,3 +43,8 @@ def recognises(folder: Path) -> bool:
 def read(folder: Path, selection: Selection) -> GroundTruth:
     """The videos of a split, by default those of test; see ``avsbench_object.read``."""
     return read_subset(SUBSET, folder, selection)
+
+
+def videos(folder: Path) -> VideoSet | None:
+    """All videos of the table; see ``avsbench_object.videos``."""
+    return list_videos(SUBSET, folder)

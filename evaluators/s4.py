@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from .annotation_tables import Column
-from .avsbench_object import NAME, Subset, find
+from .avsbench_object import NAME, START, Subset, find
 from .avsbench_object import read as read_subset
+from .avsbench_object import videos as list_videos
 from .ground_truth import GroundTruth, Selection
+from .videos import VideoSet
 
 SUBSET = Subset(
     name="s4",
     folder="Single-source",
     data="s4_data",
     csv_file="s4_meta_data.csv",
-    columns=(NAME, Column(("split",), 3), Column(("category",), 2)),
+    header=("name", "start", "category", "split"),
+    columns=(NAME, Column(("split",), 3), Column(("category",), 2), START),
     masks=("{split}/{category}/{video}",),
     images="{split}/{category}/{video}/{video}_{number}.png",
-    sounds="{split}/{category}/{video}.wav",
+    sounds="{split}/{category}/{video}",
     train_frames=1,
     sources=1,
     names=(
@@ -39,3 +42,8 @@ def recognises(folder: Path) -> bool:
 def read(folder: Path, selection: Selection) -> GroundTruth:
     """The videos of a split, by default those of test; see ``avsbench_object.read``."""
     return read_subset(SUBSET, folder, selection)
+
+
+def videos(folder: Path) -> VideoSet | None:
+    """All videos of the table; see ``avsbench_object.videos``."""
+    return list_videos(SUBSET, folder)

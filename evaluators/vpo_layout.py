@@ -17,6 +17,7 @@ from .dataset import DATASET, MANIFEST, DatasetInfo, read_info
 from .errors import DataError
 from .ground_truth import LABELS, GroundTruth, GtFrame, GtSample, Selection
 from .gt_reading import TEST, choose, names_in, safe, scope, settled, tell_incomplete
+from .videos import is_video_folder
 
 
 def recognises(folder: Path) -> bool:
@@ -41,7 +42,7 @@ def read(folder: Path, selection: Selection) -> GroundTruth:
 
 
 def _is_built(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (DATASET, MANIFEST))
+    return any((folder / name).is_file() for name in (DATASET, MANIFEST)) and not is_video_folder(folder)
 
 
 def _read_built(folder: Path, selection: Selection) -> GroundTruth:

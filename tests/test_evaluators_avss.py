@@ -123,10 +123,13 @@ def test_the_published_table(tmp_path: Path) -> None:
 
 def test_names_of_objects_that_are_none_are_told(tmp_path: Path) -> None:
     table = write_avss(tmp_path) / "metadata.csv"
-    table.write_text(table.read_text().replace("man_guitar", "man_h orse"))
+    table.write_text(table.read_text().replace("man_guitar", "man_h orse_hat"))
     gt = open_ground_truth(tmp_path)
     assert gt.samples[1].sources is None
-    assert gt.remarks[1] == "metadata.csv names in a_obj what is no category: 'h orse'"
+    assert gt.remarks[1] == "metadata.csv names 'h orse' in a_obj, which is taken for horse"
+    assert gt.remarks[2] == "metadata.csv names in a_obj what is no category: 'hat'"
+    table.write_text(table.read_text().replace("_hat", ""))
+    assert open_ground_truth(tmp_path).samples[1].sources == 2
 
 
 def test_the_folders_own_names_win(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from evaluators import plain
 from evaluators.errors import DataError
-from evaluators.ground_truth import LABELS, LAYOUTS, MASK, GroundTruth, GtFrame, GtSample, Selection, open_ground_truth
+from evaluators.ground_truth import LABELS, MASK, GroundTruth, GtFrame, GtSample, Selection, open_ground_truth
 from evaluators.gt_reading import path_ends, safe, settled, some
 from evaluators.masks import decode_gt
 
@@ -36,7 +36,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, toy_dataset: Any) -> dict[
     }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", KINDS)
 def test_every_layout_is_recognised_and_read_the_same_way(folders: dict[str, Path], layout: str) -> None:
     gt = open_ground_truth(folders[layout])
     assert (gt.layout, gt.kind, gt.root) == (layout, KINDS[layout], folders[layout])
@@ -55,7 +55,7 @@ def test_every_layout_is_recognised_and_read_the_same_way(folders: dict[str, Pat
     assert gt.remarks and all("\n" not in line for line in gt.remarks)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", KINDS)
 def test_no_name_belongs_to_two_samples(folders: dict[str, Path], layout: str) -> None:
     counts = Counter(
         name
@@ -120,7 +120,9 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
 
 
 def test_layouts_and_kinds_that_do_not_fit(folders: dict[str, Path]) -> None:
-    with pytest.raises(DataError, match=r"no layout 's5'; there are vpo, avss, s4, ms3, plain \[unknown-layout\]"):
+    with pytest.raises(
+        DataError, match=r"no layout 's5'; there are vpo, videos, avss, s4, ms3, plain \[unknown-layout\]"
+    ):
         open_ground_truth(folders["s4"], layout="s5")
     with pytest.raises(DataError, match=r"no folder of the layout avss.*unknown-layout"):
         open_ground_truth(folders["s4"], layout="avss")
