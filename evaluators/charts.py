@@ -101,7 +101,7 @@ def _file(title: str, height: float, body: str) -> str:
     size = f'width="{WIDTH}" height="{height:g}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {height:g}" role="img">'
-        f'<title>{_safe(title)}</title><style>{_STYLE}</style><rect {size} fill="#fff"/>{body}</svg>\n'
+        f'<title>{xml_text(title)}</title><style>{_STYLE}</style><rect {size} fill="#fff"/>{body}</svg>\n'
     )
 
 
@@ -219,8 +219,9 @@ def _text(x: float, y: float, text: str, style: str = "", anchor: str = "start")
         return ""
     attributes = f' class="{style}"' if style else ""
     attributes += f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text x="{x:.2f}" y="{y:.2f}"{attributes}>{_safe(text)}</text>'
+    return f'<text x="{x:.2f}" y="{y:.2f}"{attributes}>{xml_text(text)}</text>'
 
 
-def _safe(text: str) -> str:
+def xml_text(text: str) -> str:
+    """``text`` for an XML file, what XML can't hold replaced."""
     return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))

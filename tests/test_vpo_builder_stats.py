@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from vpo_builder.stats import compute_stats, distribution_svg, imbalance, stats_text
+from evaluators.distributions import imbalance
+from vpo_builder.stats import compute_stats, distribution_svg, stats_text
 
 
 @pytest.fixture

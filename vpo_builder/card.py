@@ -9,8 +9,9 @@ from typing import Any
 
 from evaluators import vpo
 from evaluators.dataset import DatasetInfo
+from evaluators.distributions import SPLITS
 
-from .stats import SPLITS, Stats
+from .stats import Stats
 
 CONFIG = "config.toml"
 FIGURE = "classes.svg"

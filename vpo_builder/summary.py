@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evaluators.dataset import Sample
+from evaluators.distributions import imbalance
 
 from .material import Material
-from .stats import imbalance
 
 WIDTH = 240  # of a line on the screen
 
