@@ -10,7 +10,7 @@ import csv
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import DataError
@@ -34,10 +34,14 @@ class Table:
 
     rows: tuple[tuple[str, ...], ...]
     remarks: tuple[str, ...] = ()
+    lines: tuple[int, ...] = field(default=(), compare=False)  # of the file, one for each row
 
 
-def read_table(path: Path, columns: Sequence[Column]) -> Table:
-    """Read a table. Raises ``DataError`` ``csv-unreadable``, ``csv-columns``, ``csv-row`` with file, line, found and expected."""
+def read_table(path: Path, columns: Sequence[Column], faults: list[DataError] | None = None) -> Table:
+    """Read a table. Lines that are no rows are left out and added to ``faults``; without it the first one is raised.
+
+    Raises ``DataError`` ``csv-unreadable``, ``csv-columns``, ``csv-row`` with file, line, found and expected.
+    """
     lines = _lines(path)
     if not lines:
         raise DataError("csv-unreadable", path, "the table is empty, expected a header and a line for each sample")
@@ -50,12 +54,16 @@ def read_table(path: Path, columns: Sequence[Column]) -> Table:
     needed = max((place for place in places if place is not None), default=0) + 1
     rows = []
     for number, cells in lines if headless else lines[1:]:
-        if len(cells) < needed:
-            message = f"found {len(cells)} columns, expected at least {needed} as in the header; mend this line"
-            raise DataError("csv-row", f"{path}:{number}", message)
-        rows.append(tuple(["" if place is None else cells[place].strip() for place in places]))
+        if len(cells) >= needed:
+            rows.append((number, tuple(["" if place is None else cells[place].strip() for place in places])))
+            continue
+        message = f"found {len(cells)} columns, expected at least {needed} as in the header; mend this line"
+        fault = DataError("csv-row", f"{path}:{number}", message)
+        if faults is None:
+            raise fault
+        faults.append(fault)
     told = (f"{path.name} has no header; its columns were taken by position",) if headless else remarks
-    return Table(tuple(rows), told)
+    return Table(tuple(row for _, row in rows), told, tuple(number for number, _ in rows))
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

@@ -100,3 +100,12 @@ def test_any_bytes_give_a_table_or_a_reason(tmp_path_factory: pytest.TempPathFac
             assert all(len(row) == len(COLUMNS) for row in read(folder, data).rows)
         except DataError as error:
             assert error.reason.startswith("csv-") and "\n" not in str(error)
+
+
+def test_lines_that_are_no_rows_can_be_left_out_and_told(tmp_path: Path) -> None:
+    faults: list[DataError] = []
+    path = tmp_path / "meta.csv"
+    path.write_text(TEXT.replace("b,1", "short,1\n\nb,1"))
+    table = read_table(path, COLUMNS, faults)
+    assert (table.rows, table.lines) == (ROWS, (2, 5))
+    assert [(fault.reason, fault.where) for fault in faults] == [("csv-row", f"{path}:3")]
