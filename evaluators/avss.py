@@ -167,7 +167,7 @@ def _video(
 ) -> Video:
     """The video of a row, with masks of the first ``annotated`` frames, by default of as many as the layout says."""
     uid, label, split, objects, *start = row
-    sounding = _sounding(objects, known)
+    sounding = sounding_of(objects, known)
     folder, whole = _folder(root, prefix, row), len(sounding) == 1 and "_" not in objects
     video = placed(uid, label, split, sounding, _seconds(*start), folder=folder, kind=kind, annotated=annotated)
     return video if whole else replace(video, category="")
@@ -209,7 +209,7 @@ def placed(
     )
 
 
-def _sounding(objects: str, known: frozenset[str]) -> tuple[str, ...]:
+def sounding_of(objects: str, known: frozenset[str]) -> tuple[str, ...]:
     """The categories that a_obj names, each once; () where one of its words is none. A space in a word is a slip of the key."""
     words = dict.fromkeys(word if word in known else word.replace(" ", "") for word in objects.split("_"))
     return tuple(words) if known.issuperset(words) else ()
