@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from .categories import VOID
 from .errors import DataError
 from .files import atomic_write, link_or_copy, write_text
 from .masks import MAX_PIXELS
+from .pages import assets
 from .worst_page import Card, Picture
 from .worst_picture import Counts, LabelMap, count_pairs, draw_errors
 
@@ -64,9 +64,8 @@ def write_worst(out: Path, entries: Iterable[WorstEntry], title: str, facts: Seq
         for stale in (out / part).glob("[0-9]*.*"):
             stale.unlink()
     cards = [_card(out, number, entry) for number, entry in enumerate(entries, 1)]
-    data = resources.files(__package__).joinpath("data")
-    for name in ("worst.css", "worst.js"):
-        write_text(out / name, data.joinpath(name).read_text("utf-8"))
+    write_text(out / "worst.css", assets("page.css", "worst.css"))
+    write_text(out / "worst.js", assets("worst.js"))
     write_text(out / "index.html", worst_page.page(title, facts, cards))
     return out / "index.html"
 

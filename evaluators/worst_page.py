@@ -1,19 +1,16 @@
-"""The page of the worst samples as HTML: pure functions from cards to text. All that comes from data passes ``_text``."""
+"""The page of the worst samples as HTML: pure functions from cards to text. All that comes from data passes ``escaped``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
 from .categories import VOID
+from .pages import escaped, start
 from .worst_picture import AGREED, FALSE, IGNORED, MISSED, MISTAKEN, NOTHING, Counts, area_counts
-
-# No script, style, image or sound but the files beside the page; nothing inline, nothing remote.
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True)
@@ -42,20 +39,7 @@ class Card:
 
 def page(title: str, facts: Sequence[str], cards: Sequence[Card]) -> str:
     """The whole ``index.html``."""
-    return f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{_text(title)}</title>
-<link rel="stylesheet" href="worst.css">
-<script src="worst.js" defer></script>
-<header>
-<h1>{_text(title)}</h1>
-<p>{" · ".join(_text(fact) for fact in facts)}</p>
-</header>
+    return f"""{start(title, title, facts, "worst")}
 {_legend(cards)}
 <main id="cards">
 {"".join(_card(card) for card in cards) or '<p class="none">No samples.</p>'}</main>
@@ -106,10 +90,6 @@ def _share(part: int, whole: int) -> str:
     return "over 99 %" if percent == 100 and part < whole else f"{percent} %"
 
 
-def _text(value: object) -> str:
-    return escape(str(value).encode("utf-8", "replace").decode(), quote=True)
-
-
 def _legend(cards: Sequence[Card]) -> str:
     found = [sum(counts) for counts in zip(*(area_counts(card.counts) for card in cards), strict=True)]
     entries = [
@@ -133,24 +113,24 @@ def _card(card: Card) -> str:
     said = verdict(card.counts, card.categories)
     many = " many" if len(card.pictures) > 1 else ""
     frames = "".join(_frame(picture, place, len(card.pictures), said) for place, picture in enumerate(card.pictures, 1))
-    sound = f'<audio controls preload="none" src="{_text(card.sound)}"></audio>\n' if card.sound else ""
-    facts = "".join(f" · {_text(fact)}" for fact in card.facts)
-    return f"""<article class="card{many}" tabindex="-1" data-id="{_text(card.id)}">
-<h2><b>{card.number}</b> {_text(said)}</h2>
+    sound = f'<audio controls preload="none" src="{escaped(card.sound)}"></audio>\n' if card.sound else ""
+    facts = "".join(f" · {escaped(fact)}" for fact in card.facts)
+    return f"""<article class="card{many}" tabindex="-1" data-id="{escaped(card.id)}">
+<h2><b>{card.number}</b> {escaped(said)}</h2>
 <div class="frames">{frames}</div>
 {_bar(card.counts)}
 <dl class="measures">{"".join(_measure(name, value) for name, value in card.measures.items())}</dl>
 {_categories(card)}
-{sound}<p class="origin"><code>{_text(card.id)}</code>{facts}</p>
+{sound}<p class="origin"><code>{escaped(card.id)}</code>{facts}</p>
 </article>
 """
 
 
 def _frame(picture: Picture, place: int, number: int, said: str) -> str:
     size = f'width="{int(picture.width)}" height="{int(picture.height)}" loading="lazy"'
-    overlay = f'<img class="overlay" src="{_text(picture.overlay)}" alt="{_text(said)}" {size}>'
+    overlay = f'<img class="overlay" src="{escaped(picture.overlay)}" alt="{escaped(said)}" {size}>'
     style = "stage" if picture.photo else "stage bare"
-    photo = f'<img class="photo" src="{_text(picture.photo)}" alt="" {size}>' if picture.photo else ""
+    photo = f'<img class="photo" src="{escaped(picture.photo)}" alt="" {size}>' if picture.photo else ""
     caption = f"<figcaption>{place} of {number}</figcaption>" if number > 1 else ""
     return f'<figure><div class="{style}">{photo}{overlay}</div>{caption}</figure>\n'
 
@@ -174,7 +154,7 @@ def _measure(name: str, value: float) -> str:
         text = "–" if math.isnan(value) else f"{value}"
     else:
         text = f"{100 * value:.1f} <small>%</small>" if 0 <= value <= 1 else f"{value:.4g}"
-    return f"<div><dt>{_text(name)}</dt><dd>{text}</dd></div>"
+    return f"<div><dt>{escaped(name)}</dt><dd>{text}</dd></div>"
 
 
 def _categories(card: Card) -> str:
@@ -193,7 +173,7 @@ def _categories(card: Card) -> str:
             )
             numbers = "".join(f"<td>{cell}</td>" for cell in cells)
             rows.append(
-                f'<tr><th scope="row"><i class="{style}"></i>{_text(_name(index, card.categories))}</th>{numbers}</tr>'
+                f'<tr><th scope="row"><i class="{style}"></i>{escaped(_name(index, card.categories))}</th>{numbers}</tr>'
             )
     if not rows:
         return ""

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from evaluators.errors import DataError
+from evaluators.outlines import dashes, outlines
+from evaluators.pages import envelope
 from vpo_builder.gallery import spread, write_gallery
-from vpo_builder.overlay import dashes, draw_overlay, outlines, read_maps
-from vpo_builder.preview import envelope, level_dbfs, preview_mixture, read_sound
+from vpo_builder.overlay import draw_overlay, read_maps
+from vpo_builder.preview import level_dbfs, preview_mixture, read_sound
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from importlib import resources
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,11 +10,15 @@ import numpy as np
 
 from evaluators.dataset import MANIFEST, DatasetInfo, Sample, read_manifest
 from evaluators.files import atomic_write, inside, write_text
+from evaluators.overlays import LabelMap
+from evaluators.pages import assets, envelope
+from evaluators.spread import Part
+from evaluators.spread import spread as spread_over
 
 from . import gallery_page, preview
 from .audio_files import write_wav
 from .gallery_page import Card, Sound
-from .overlay import LabelMap, draw_overlay, read_maps
+from .overlay import draw_overlay, read_maps
 from .settings import SAMPLE_RATE
 
 COLUMNS = 90  # of a waveform
@@ -37,35 +39,16 @@ def write_gallery(folder: Path, samples: Sequence[Sample], info: DatasetInfo, li
     chosen = spread(samples, limit)
     variants = _read_variants(folder, info, {sample.id for sample in chosen})
     cards = [_card(folder, number, sample, variants) for number, sample in enumerate(chosen, 1)]
-    data = resources.files(__package__).joinpath("data")
-    write_text(page / "gallery.css", data.joinpath("gallery.css").read_text("utf-8") + gallery_page.size_rules(chosen))
-    write_text(page / "gallery.js", data.joinpath("gallery.js").read_text("utf-8"))
+    style = assets("page.css", "gallery.css") + assets("gallery.css", package="vpo_builder")
+    write_text(page / "gallery.css", style + gallery_page.size_rules(chosen))
+    write_text(page / "gallery.js", assets("gallery.js") + assets("variants.js", package="vpo_builder"))
     write_text(page / "index.html", gallery_page.page(info, cards, len(samples)))
     return page / "index.html"
 
 
 def spread(samples: Sequence[Sample], limit: int) -> list[Sample]:
-    """At most ``limit`` samples, in their own order, taken in turn from each setting and split, and there from each category.
-
-    A sample counts for the rarest of its categories. No randomness: the same samples give the same choice.
-    """
-    uses = Counter(category for sample in samples for category in sample.categories)
-    rarest = [min(sample.categories, key=lambda name: (uses[name], name), default="") for sample in samples]
-    turn = _places(range(len(samples)), lambda n: (samples[n].setting, samples[n].split, rarest[n]))
-    by_category = sorted(range(len(samples)), key=lambda n: (turn[n], uses[rarest[n]], rarest[n], n))
-    turn = _places(by_category, lambda n: (samples[n].setting, samples[n].split))
-    by_split = sorted(by_category, key=lambda n: (turn[n], samples[n].setting, samples[n].split))
-    return [samples[n] for n in sorted(by_split[: max(limit, 0)])]
-
-
-def _places(numbers: Iterable[int], group: Callable[[int], Hashable]) -> dict[int, int]:
-    """For each number, how many of its group came before it."""
-    seen: defaultdict[Hashable, int] = defaultdict(int)
-    places = {}
-    for number in numbers:
-        places[number] = seen[group(number)]
-        seen[group(number)] += 1
-    return places
+    """At most ``limit`` samples, in their own order; see :func:`evaluators.spread.spread`."""
+    return spread_over(samples, lambda sample: Part(sample.setting, sample.split, tuple(sample.categories)), limit)
 
 
 def _read_variants(folder: Path, info: DatasetInfo, ids: set[str]) -> dict[str, dict[str, Sample]]:
@@ -109,7 +92,7 @@ def _sound(base: Path, folder: Path, number: int, sample: Sample) -> Sound:
         url = f"audio/{number:04d}{'' if folder == base else '.' + folder.name}.wav"
         write_wav(base / "gallery" / url, pcm)
         url = quote(url)
-    return Sound(sample, url, preview.envelope(pcm, COLUMNS), preview.level_dbfs(pcm), len(pcm) / SAMPLE_RATE)
+    return Sound(sample, url, envelope(pcm, COLUMNS), preview.level_dbfs(pcm), len(pcm) / SAMPLE_RATE)
 
 
 def _middle(instances: LabelMap, index: int) -> tuple[float, float]:

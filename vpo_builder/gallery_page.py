@@ -1,23 +1,20 @@
-"""The gallery as HTML: pure functions from cards to text. All that comes from data passes ``_text`` or ``quote``."""
+"""The gallery as HTML: pure functions from cards to text. All that comes from data passes ``escaped`` or ``quote``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 
+from evaluators import pages
 from evaluators.dataset import DatasetInfo, Instance, Sample
+from evaluators.overlays import COLOURS
+from evaluators.pages import HALF, Menu, escaped, size_class
 
-from .overlay import SOURCE_COLOURS
-
-# No script, style, image or sound but the files beside the page and in the dataset folder; nothing inline, nothing remote.
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
-HALF = 20  # height of half a waveform, in drawing units
 _DIGITS = "0123456789abcdefghij"  # one per height 0..HALF - 1
 _PIN = 5.0  # percent of the image's width that a pin takes
 
@@ -54,24 +51,11 @@ def page(info: DatasetInfo, cards: Sequence[Card], total: int) -> str:
         f"{info.audio} audio",
         f"avskit {info.version}",
     ]
-    return f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{_text(info.name)} · gallery</title>
-<link rel="stylesheet" href="gallery.css">
-<script src="gallery.js" defer></script>
-<header>
-<h1>{_text(info.name)}</h1>
-<p>{" · ".join(_text(fact) for fact in facts)}</p>
-</header>
+    return f"""{pages.start(f"{info.name} · gallery", info.name, facts, "gallery")}
 {_filters(cards)}
 <main id="cards">
 {"".join(_card(card) for card in cards)}</main>
-<p id="none" hidden>No sample fits these filters. <button type="button" id="reset">Clear filters</button></p>
+{pages.NONE_FITS}
 <footer>Filled: sounds. Dashed: silent. Hatched: ignored. Numbers below an image stand where each source is heard.<br>
 <kbd>j</kbd> <kbd>k</kbd> next, previous · <kbd>space</kbd> play · <kbd>o</kbd> masks · <kbd>/</kbd> search</footer>
 </html>
@@ -82,40 +66,20 @@ def size_rules(samples: Iterable[Sample]) -> str:
     """One CSS rule per image size, so that cards have their shape before an image is loaded."""
     sizes = sorted({(int(sample.picture.width), int(sample.picture.height)) for sample in samples})
     return "".join(
-        f".{_size_class(w, h)} {{ width: min(100%, {75 * w / h:.2f}cqw); }}\n.stage.{_size_class(w, h)} {{ aspect-ratio: {w} / {h}; }}\n"
+        f".{size_class(w, h)} {{ width: min(100%, {75 * w / h:.2f}cqw); }}\n.stage.{size_class(w, h)} {{ aspect-ratio: {w} / {h}; }}\n"
         for w, h in sizes
     )
 
 
-def _size_class(width: int, height: int) -> str:
-    return f"size-{int(width)}x{int(height)}"
-
-
-def _text(value: object) -> str:
-    return escape(str(value), quote=True)
-
-
 def _filters(cards: Sequence[Card]) -> str:
     samples = [card.sample for card in cards]
-    menus: list[tuple[str, str, Counter[str], Callable[[str], str]]] = [
-        ("setting", "All settings", Counter(sample.setting for sample in samples), str.upper),
-        ("split", "All splits", Counter(sample.split for sample in samples), str),
-        ("category", "All categories", Counter(name for sample in samples for name in sample.categories), str),
-        ("sources", "Any number of sources", Counter(str(len(sample.sources)) for sample in samples), _sources),
+    menus = [
+        Menu("setting", "All settings", Counter(sample.setting for sample in samples), str.upper),
+        Menu("split", "All splits", Counter(sample.split for sample in samples)),
+        Menu("category", "All categories", Counter(name for sample in samples for name in sample.categories)),
+        Menu("sources", "Any number of sources", Counter(str(len(sample.sources)) for sample in samples), _sources),
     ]
-    parts = []
-    for name, first, counts, label in menus:
-        options = "".join(
-            f'<option value="{_text(value)}">{_text(label(value))} ({count})</option>'
-            for value, count in sorted(counts.items())
-        )
-        parts.append(f'<select id="{name}" aria-label="{first}"><option value="">{first}</option>{options}</select>')
-    return f"""<form id="filters" autocomplete="off">
-<input id="search" type="search" placeholder="Find an id" aria-label="Find an id" spellcheck="false">
-{chr(10).join(parts)}
-<label><input id="overlays" type="checkbox" checked> Masks</label>
-<output id="count">{len(cards)} of {len(cards)}</output>
-</form>"""
+    return pages.filters(menus, len(cards))
 
 
 def _sources(count: str) -> str:
@@ -124,20 +88,17 @@ def _sources(count: str) -> str:
 
 def _card(card: Card) -> str:
     sample, picture = card.sample, card.sample.picture
-    size = _size_class(picture.width, picture.height)
-    names = _text("|" + "|".join(sample.categories) + "|")
-    tags = f'<span class="setting">{_text(sample.setting.upper())}</span> <span class="split {_known_split(sample.split)}">{_text(sample.split)}</span>'
-    alt = _text(", ".join(source.instance.category for source in sample.sources) or "image")
-    return f"""<article class="card" tabindex="-1" data-id="{_text(sample.id)}" data-setting="{_text(sample.setting)}" \
-data-split="{_text(sample.split)}" data-sources="{len(sample.sources)}" data-categories="{names}">
-<h2><span>{tags}</span> <code>{_text(sample.id)}</code></h2>
-<div class="frame"><div class="stage {size}">
-<img class="photo" src="../{quote(sample.image_file)}" alt="{alt}" loading="lazy" decoding="async" width="{
-        int(picture.width)
-    }" height="{int(picture.height)}">
-<img class="overlay" src="{card.overlay}" alt="" loading="lazy" decoding="async">
-{_badges(card)}
-</div></div>
+    size = size_class(picture.width, picture.height)
+    alt = ", ".join(source.instance.category for source in sample.sources) or "image"
+    photo = f"../{quote(sample.image_file)}"
+    return f"""<article class="card" tabindex="-1" data-id="{escaped(sample.id)}" data-setting="{
+        escaped(sample.setting)
+    }" \
+data-split="{escaped(sample.split)}" data-sources="{len(sample.sources)}" data-category="{
+        pages.listed(sample.categories)
+    }">
+<h2><span>{pages.tags(sample.setting.upper(), sample.split)}</span> <code>{escaped(sample.id)}</code></h2>
+<div class="frame">{pages.stage(photo, card.overlay, alt, picture.width, picture.height, _badges(card))}</div>
 {"".join(_sound(sound, size, number) for number, sound in enumerate(card.sounds))}{_variant_buttons(card)}
 <ul class="sources">
 {
@@ -151,10 +112,6 @@ data-split="{_text(sample.split)}" data-sources="{len(sample.sources)}" data-cat
 """
 
 
-def _known_split(split: str) -> str:
-    return split if split in ("train", "val", "test") else ""
-
-
 def _badges(card: Card) -> str:
     """Numbers on the objects that sound."""
     marks = "".join(_mark(number, f"{100 * x:.1f}%", f"{100 * y:.1f}%") for number, (x, y) in enumerate(card.middles))
@@ -166,15 +123,15 @@ def _mark(number: int, x: str, y: str) -> str:
 
 
 def _colour(number: int) -> str:
-    return f"c{number % len(SOURCE_COLOURS)}"
+    return f"c{number % len(COLOURS)}"
 
 
 def _sound(sound: Sound, size: str, number: int) -> str:
     """Position line, player and waveforms of one sound; those of variants are hidden at first and drawn when asked for."""
-    heights = np.rint(sound.envelope * (HALF - 1)).astype(int).tolist()
+    heights = pages.heights(sound.envelope)
     if number == 0:
         waves = "".join(
-            f'<path class="{side}" d="{_wave(row, middle)}"/>'
+            f'<path class="{side}" d="{pages.wave_path(row, middle)}"/>'
             for side, row, middle in zip("lr", heights, (HALF, 3 * HALF), strict=True)
         )
         coded = ""
@@ -184,20 +141,15 @@ def _sound(sound: Sound, size: str, number: int) -> str:
     left, right = (f"{level:.1f} dB" if level > -100 else "silent" for level in sound.levels)
     variant = sound.sample.variant
     hidden = " hidden" if number else ""
-    return f"""<section class="sound" data-variant="{_text(variant)}"{hidden}>
+    return f"""<section class="sound" data-variant="{escaped(variant)}"{hidden}>
 {_rail(sound.sample, size)}
-<div class="player"><button type="button" class="play" aria-label="Play"></button>
-<div class="wave"><svg viewBox="0 0 {len(heights[0])} {4 * HALF}" preserveAspectRatio="none" aria-hidden="true"{coded}>{waves}</svg><i></i></div>
+<div class="player">{pages.PLAY}
+{pages.wave(len(heights[0]), 2, waves, coded)}
 <div class="levels"><span title="Level of the left channel, full scale 0 dB">L <b>{left}</b></span>\
 <time>{sound.seconds:.1f} s</time><span title="Level of the right channel, full scale 0 dB">R <b>{right}</b></span></div>
 <audio controls preload="none" src="{sound.url}"></audio></div>
 {_heard(sound.sample) if number else ""}</section>
 """
-
-
-def _wave(heights: Sequence[int], middle: int) -> str:
-    """Path of upright strokes, one a column, around ``middle``; at least a dot, so that silence is a line."""
-    return "".join(f"M{x}.5 {middle - max(height, 0.5):g}v{2 * max(height, 0.5):g}" for x, height in enumerate(heights))
 
 
 def _rail(sample: Sample, size: str) -> str:
@@ -208,7 +160,7 @@ def _rail(sample: Sample, size: str) -> str:
         x = min(max(100 * source.position, _PIN / 2), 100 - _PIN / 2)
         lane = next((n for n, last in enumerate(lanes) if x - last > _PIN), len(lanes))
         lanes[lane : lane + 1] = [x]
-        title = f"<title>{_text(source.instance.category)} at {source.position:.3f}</title>"
+        title = f"<title>{escaped(source.instance.category)} at {source.position:.3f}</title>"
         pins.append(f"<g>{title}{_mark(number, f'{x:.1f}%', str(12 + 20 * lane))}</g>")
     height = 24 + 20 * max(0, len(lanes) - 1)
     ticks = "".join(f'<line x1="{x}%" x2="{x}%" y1="8" y2="16"/>' for x in (0, 25, 50, 75, 100))
@@ -221,7 +173,7 @@ def _rail(sample: Sample, size: str) -> str:
 def _heard(sample: Sample) -> str:
     names = ", ".join(f"{source.clip.label} ({source.clip.id})" for source in sample.sources) or "no clip"
     truth = " Nothing that is seen sounds." if sample.truth == "empty" else ""
-    return f'<p class="heard">Heard: {_text(names)}.{truth}</p>\n'
+    return f'<p class="heard">Heard: {escaped(names)}.{truth}</p>\n'
 
 
 def _variant_buttons(card: Card) -> str:
@@ -229,7 +181,7 @@ def _variant_buttons(card: Card) -> str:
         return ""
     names = [sound.sample.variant for sound in card.sounds]
     buttons = "".join(
-        f'<button type="button" value="{_text(name)}" aria-pressed="{str(not n).lower()}">{_text(name)}</button>'
+        f'<button type="button" value="{escaped(name)}" aria-pressed="{str(not n).lower()}">{escaped(name)}</button>'
         for n, name in enumerate(names)
     )
     return f'<div class="variants" role="group" aria-label="Variants">{buttons}</div>'
@@ -237,8 +189,8 @@ def _variant_buttons(card: Card) -> str:
 
 def _source(number: int, category: str, label: str, clip: str, licence: str) -> str:
     return (
-        f'<li><b class="chip {_colour(number)}"><i>{number + 1}</i>{_text(category)}</b> '
-        f"<span>{_text(label)}<br><code>{_text(clip)}</code>{' · ' + _text(licence) if licence else ''}</span></li>\n"
+        f'<li><b class="chip {_colour(number)}"><i>{number + 1}</i>{escaped(category)}</b> '
+        f"<span>{escaped(label)}<br><code>{escaped(clip)}</code>{' · ' + escaped(licence) if licence else ''}</span></li>\n"
     )
 
 
@@ -251,13 +203,13 @@ def _silent(sample: Sample) -> str:
 def _names(instances: Sequence[Instance]) -> str:
     counts = Counter(instance.category for instance in instances)
     return " ".join(
-        f"<b>{_text(name)}{f' × {count}' if count > 1 else ''}</b>" for name, count in sorted(counts.items())
+        f"<b>{escaped(name)}{f' × {count}' if count > 1 else ''}</b>" for name, count in sorted(counts.items())
     )
 
 
 def _origin(sample: Sample) -> str:
     picture = sample.picture
-    name = _text(f"image {picture.id}")
+    name = escaped(f"image {picture.id}")
     if urlsplit(picture.page).scheme in ("http", "https"):
-        name = f'<a href="{_text(picture.page)}" target="_blank" rel="noopener noreferrer">{name}</a>'
-    return f"{name}{' · ' + _text(picture.licence) if picture.licence else ''}"
+        name = f'<a href="{escaped(picture.page)}" target="_blank" rel="noopener noreferrer">{name}</a>'
+    return f"{name}{' · ' + escaped(picture.licence) if picture.licence else ''}"

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from evaluators.categories import VOID
 from evaluators.dataset import Sample
 from evaluators.files import inside
 from evaluators.masks import read_label_map
-from evaluators.outlines import BoolMap, Points, dashes, outlines
-
-LabelMap = np.ndarray[Any, np.dtype[np.uint8]]
-
-SOURCE_COLOURS = (
-    "#f2545b",
-    "#18b7a6",
-    "#f5a524",
-    "#8b7cf6",
-    "#3fa7ff",
-    "#e86fc1",
-    "#8fc93a",
-    "#c08552",
-)  # by place in Sample.sources, then again
-FINE = 2  # drawn this much larger than the mask: smooth edges
-LONGEST_SIDE = 800  # pixels of a mask; longer ones are reduced first
-FILL = 0.38  # opacity
-_SHADE, _WHITE, _PALE, _OUTLINES, _FILLS = 1, 2, 3, 4, 4 + len(SOURCE_COLOURS)  # palette indices
+from evaluators.overlays import COLOURS, LabelMap, draw_regions, reduced
 
 
 def source_colour(number: int) -> str:
     """``#rrggbb`` of the source at place ``number`` (from 0) of a sample."""
-    return SOURCE_COLOURS[number % len(SOURCE_COLOURS)]
+    return COLOURS[number % len(COLOURS)]
 
 
 def read_maps(folder: Path, sample: Sample) -> tuple[LabelMap, LabelMap]:
@@ -46,61 +26,12 @@ def read_maps(folder: Path, sample: Sample) -> tuple[LabelMap, LabelMap]:
 def draw_overlay(sample: Sample, mask: LabelMap, instances: LabelMap) -> Image.Image:
     """Palette picture with transparency to lay over the image, twice its size or less.
 
-    Sounding instances are filled and outlined in their colour, silent ones have a dashed white outline,
-    ignored regions (255 in ``mask``) are hatched; everything else is transparent.
+    Sounding instances are filled and outlined in the colour of their place in ``sample.sources``, silent ones have a dashed
+    white outline, ignored regions (255 in ``mask``) are hatched; everything else is transparent.
     """
-    mask, instances = _reduced(mask), _reduced(instances)
-    regions = [
-        (instances == source.instance.index, number % len(SOURCE_COLOURS))
-        for number, source in enumerate(sample.sources)
-    ]
-    canvas = Image.fromarray(np.repeat(np.repeat(_fills(regions, mask == VOID), FINE, 0), FINE, 1))
-    draw = ImageDraw.Draw(canvas)
-    for outline in outlines(mask == VOID):
-        _line(draw, outline, _PALE, 1)
-    for silent in sample.silent:
-        for outline in outlines(instances == silent.index):
-            _line(draw, outline, _SHADE, 3)
-            for dash in dashes(outline):
-                _line(draw, dash, _WHITE, 2)
-    for region, colour in regions:
-        for outline in outlines(region):
-            _line(draw, outline, _SHADE, 4)
-            _line(draw, outline, _OUTLINES + colour, 2)
-    canvas.putpalette(_palette(), "RGBA")
-    return canvas
-
-
-def _palette() -> bytes:
-    """Red, green, blue, opacity by index: nothing, shade, white, pale, then each source colour as outline and as fill."""
-    entries = [(0, 0, 0, 0), (0, 0, 0, 100), (255, 255, 255, 255), (255, 255, 255, 170)]
-    colours = [bytes.fromhex(colour[1:]) for colour in SOURCE_COLOURS]
-    entries += [(*colour, 255) for colour in colours]
-    entries += [(*colour, round(255 * FILL)) for colour in colours]
-    return bytes(value for entry in entries for value in entry)
-
-
-def _reduced(labels: LabelMap) -> LabelMap:
-    """``labels``, or every so many-th pixel of it where it is longer than an overlay may be."""
-    height, width = labels.shape
-    scale = LONGEST_SIDE / max(height, width)
-    if scale >= 1:
-        return labels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
-
-
-def _fills(regions: Sequence[tuple[BoolMap, int]], ignored: BoolMap) -> LabelMap:
-    """Palette indices, one a pixel, before outlines."""
-    height, width = ignored.shape
-    indices = np.zeros((height, width), np.uint8)
-    if ignored.any():
-        stripes = (np.arange(height)[:, None] + np.arange(width)) % 10 < 2
-        indices[ignored] = np.where(stripes, _PALE, _SHADE)[ignored]
-    for region, colour in regions:
-        indices[region] = _FILLS + colour
-    return indices
-
-
-def _line(draw: ImageDraw.ImageDraw, points: Points, index: int, width: int) -> None:
-    draw.line((points * FINE).ravel().tolist(), fill=index, width=width * FINE)
+    mask, instances = reduced(mask), reduced(instances)
+    return draw_regions(
+        [(instances == source.instance.index, number) for number, source in enumerate(sample.sources)],
+        mask == VOID,
+        [instances == silent.index for silent in sample.silent],
+    )

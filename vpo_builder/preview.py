@@ -1,10 +1,9 @@
-"""What a sample sounds like, and that sound as a picture."""
+"""What a sample sounds like, and how loud that is."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -52,16 +51,6 @@ def _centre(mono: Pcm) -> Pcm:
     mono = fit_length(mono, max(HEARD, len(mono)), "loop")
     start = len(mono) // 2 - HEARD // 2
     return mono[start : start + HEARD]
-
-
-def envelope(pcm: Pcm, columns: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Peak of each of ``columns`` pieces of a stereo sound, float64 (2, columns), the loudest of both channels being 1."""
-    pieces = np.array_split(np.abs(pcm.astype(np.int32)), columns)
-    peaks = np.array(
-        [piece.max(axis=0) if len(piece) else (0, 0) for piece in pieces], np.float64
-    ).T  # (columns, 2) -> (2, columns)
-    scaled: np.ndarray[Any, np.dtype[np.float64]] = peaks / max(peaks.max(), 1.0)
-    return scaled
 
 
 def level_dbfs(pcm: Pcm) -> tuple[float, float]:

@@ -8,9 +8,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from evaluators.dataset import Sample
 from evaluators.files import inside
+from evaluators.pages import envelope
 
 from .overlay import draw_overlay, read_maps, source_colour
-from .preview import FLOOR_DBFS, envelope, level_dbfs, read_sound
+from .preview import FLOOR_DBFS, level_dbfs, read_sound
 
 PAPER, INK, SOFT, LINE, LEFT, RIGHT = "#fbfaf8", "#1d1c1a", "#6d6962", "#dcd8d0", "#3d6f9e", "#a8663a"
 EDGE, GAP = 36, 24  # pixels: margin of the picture, between its parts

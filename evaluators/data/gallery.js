@@ -1,20 +1,20 @@
 "use strict";
-// The gallery's behaviour: filters, one player at a time, variants, keys. Plain script, because pages from file:// may load no modules.
+// What galleries do: filters, one player at a time, keys. Plain script, because pages from file:// may load no modules.
 
 const cards = [...document.querySelectorAll(".card")];
-const menus = ["setting", "split", "category", "sources"].map((id) => document.getElementById(id));
+const menus = [...document.querySelectorAll("#filters select")];
 const search = document.getElementById("search");
 const overlays = document.getElementById("overlays");
 const main = document.getElementById("cards");
 let current = null;
 
+// A card's value of a menu is one, or a list |a|b|.
 function fits(card) {
-  const [setting, split, category, sources] = menus.map((menu) => menu.value);
-  return (!setting || card.dataset.setting === setting)
-    && (!split || card.dataset.split === split)
-    && (!category || card.dataset.categories.includes("|" + category + "|"))
-    && (!sources || card.dataset.sources === sources)
-    && card.dataset.id.toLowerCase().includes(search.value.trim().toLowerCase());
+  const chosen = menus.every((menu) => {
+    const found = card.dataset[menu.id];
+    return !menu.value || found === menu.value || found.includes("|" + menu.value + "|");
+  });
+  return chosen && card.dataset.id.toLowerCase().includes(search.value.trim().toLowerCase());
 }
 
 function filter() {
@@ -56,36 +56,15 @@ function toggle(sound) {
   else audio.pause();
 }
 
-// Bars of a waveform from one character a column, 0 to j; as gallery_page._wave draws them.
-function wavePath(code, middle) {
-  return [...code].map((digit, x) => {
-    const height = Math.max(parseInt(digit, 36), 0.5);
-    return "M" + x + ".5 " + (middle - height) + "v" + 2 * height;
-  }).join("");
-}
-
-function showVariant(card, name) {
-  const playing = [...card.querySelectorAll("audio")].some((audio) => !audio.paused);
-  for (const sound of card.querySelectorAll(".sound")) {
-    sound.hidden = sound.dataset.variant !== name;
-    const code = sound.querySelector("svg[data-wave]");
-    if (!sound.hidden && code && !code.querySelector("path[d]")) {
-      code.dataset.wave.split(" ").forEach((side, n) => code.children[n].setAttribute("d", wavePath(side, n ? 60 : 20)));
-    }
-  }
-  for (const button of card.querySelectorAll(".variants button")) button.setAttribute("aria-pressed", String(button.value === name));
-  pause(card);
-  if (playing) toggle(card.querySelector(".sound:not([hidden])"));
-}
-
 function wirePlayer(sound, card) {
   const audio = sound.querySelector("audio");
   const line = sound.querySelector(".wave i");
   const button = sound.querySelector(".play");
+  const length = () => Number(sound.dataset.seconds) || audio.duration; // what the waveform stands for
   audio.controls = false;
   audio.hidden = true;
   const follow = () => {
-    if (audio.duration) line.style.left = (100 * audio.currentTime) / audio.duration + "%";
+    if (audio.duration) line.style.left = Math.min((100 * audio.currentTime) / length(), 100) + "%";
     if (!audio.paused) requestAnimationFrame(follow);
   };
   button.addEventListener("click", () => toggle(sound));
@@ -104,7 +83,7 @@ function wirePlayer(sound, card) {
   sound.querySelector(".wave").addEventListener("click", (event) => {
     const box = event.currentTarget.getBoundingClientRect();
     const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    const seek = () => { audio.currentTime = share * audio.duration; };
+    const seek = () => { audio.currentTime = Math.min(share * length(), audio.duration); };
     if (audio.duration) seek();
     else audio.addEventListener("loadedmetadata", seek, { once: true });
     if (audio.paused) toggle(sound);
@@ -134,7 +113,6 @@ function showMasks() {
 
 for (const card of cards) {
   for (const sound of card.querySelectorAll(".sound")) wirePlayer(sound, card);
-  for (const button of card.querySelectorAll(".variants button")) button.addEventListener("click", () => showVariant(card, button.value));
   card.addEventListener("pointerdown", () => select(card));
 }
 for (const menu of menus) menu.addEventListener("change", filter);
