@@ -4,7 +4,7 @@ Pictures as AVSBench's scripts take them: of each second one, the 16th of 16 eve
 the film, rounded to whole pictures a second, that of second ``l`` (from 0) has the index ``int(l * interval + 15 / 16 * interval)``
 among the pictures of the film at a constant rate; past the end the last one is taken. Indices count as the scripts' reader
 (imageio, which runs the ffmpeg program) hands pictures out: at the film's own rate, so that a film of varying rate has pictures
-repeated and dropped until its rate is constant, and turned upright where the film says that it was taken with a turned camera.
+repeated and dropped until its rate is constant (a film of very uneven rate may be a picture off), and turned upright where the film says that it was taken with a turned camera.
 
 Sound as ``ffmpeg -ac 1 -ar 16000 -acodec pcm_s16le`` writes it (VGGSound's script). AVSBench's own wavs were written by moviepy,
 which takes every so many samples without a filter, in two channels; that aliasing is not repeated here.
@@ -14,6 +14,7 @@ Source: AVSBench f7414af ``preprocess_scripts/preprocess_s4.py``; FFmpeg's docum
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ def take_frames(
             raise DataError("no-video", path, "has no pictures, only sound; use the film itself")
         _check_size(stream.codec_context.width, stream.codec_context.height, path)
         origin = _seek(container, start_seconds)
-        interval = round(stream.average_rate or stream.guessed_rate or 25)
+        interval = round(round(float(stream.average_rate or stream.guessed_rate or 25), 2))  # ffmpeg tells two decimals
         wanted = [int(second * interval + TAKEN / EVENLY * interval) for second in range(seconds)]
         taken: list[Pixels] = []
         last = None
@@ -109,7 +110,7 @@ def take_audio(path: Path | str, seconds: float | None = None, start_seconds: fl
     """
     limit = round((LONGEST_SECONDS if seconds is None else seconds) * SAMPLE_RATE)
     blocks: list[Samples] = []
-    count = skip = 0
+    count = 0
     with _opened(Path(path), "audio") as (container, path):
         if not container.streams.audio:
             raise DataError("no-audio", path, "has no sound track; use a video with sound")
@@ -117,14 +118,12 @@ def take_audio(path: Path | str, seconds: float | None = None, start_seconds: fl
         origin = _seek(container, start_seconds)
         resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         for frame in _sound_frames(container, stream, origin):
-            if not blocks and start_seconds and frame is not None and frame.pts is not None:
-                skip = max(0, round((origin - frame.pts * frame.time_base) * SAMPLE_RATE))
             for block in resampler.resample(frame):
                 blocks.append(block.to_ndarray().reshape(-1))
                 count += len(blocks[-1])
-            if count >= limit + skip:
+            if count >= limit:
                 break
-    samples = np.concatenate(blocks)[skip:] if blocks else np.zeros(0, np.int16)
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
     if seconds is None and len(samples) >= limit:
         raise DataError("audio-too-long", path, f"lasts more than {LONGEST_SECONDS} s; say how much of it is wanted")
     return samples[:limit]
@@ -249,8 +248,24 @@ def _nothing(path: Path, start_seconds: float) -> DataError:
 
 
 def _sound_frames(container: Any, stream: Any, origin: Fraction) -> Iterator[Any]:
-    """Frames that reach beyond ``origin``, and at the end None, for which a resampler gives what it holds."""
+    """What sounds from ``origin`` on, and at the end None, for which a resampler gives what it holds."""
+    early = True
     for frame in container.decode(stream):
-        if frame.pts is None or (frame.pts + frame.samples) * frame.time_base > origin:
-            yield frame
+        before = 0
+        if early and frame.pts is not None:
+            before = math.ceil((origin - frame.pts * frame.time_base) * frame.sample_rate)
+        early = before >= frame.samples
+        if not early:
+            yield _from_sample(frame, before) if before > 0 else frame
     yield None
+
+
+def _from_sample(frame: Any, before: int) -> Any:
+    """A frame of sound without its first samples."""
+    array = frame.to_ndarray()  # (channels, samples), or (1, samples * channels) where they are interleaved
+    start = before if frame.format.is_planar else before * frame.layout.nb_channels
+    rest = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(array[:, start:]), format=frame.format.name, layout=frame.layout.name
+    )
+    rest.sample_rate = frame.sample_rate
+    return rest
