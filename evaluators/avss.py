@@ -88,21 +88,32 @@ def read(folder: Path, selection: Selection) -> GroundTruth:
     )
 
 
-def _prefix(root: Path) -> str | None:
+def _prefix(root: Path, *, alone: bool = False) -> str | None:
+    """Where the table stands: beside a folder of one of its sets or its names, or ``alone`` where it has the official columns."""
     for prefix in FOLDERS:
-        if (root / prefix / TABLE).is_file() and (
-            any((root / prefix / label).is_dir() for label in FRAMES) or (root / prefix / NAMES).is_file()
+        table = root / prefix / TABLE
+        if table.is_file() and (
+            any((root / prefix / label).is_dir() for label in FRAMES)
+            or (root / prefix / NAMES).is_file()
+            or (alone and _is_official(table))
         ):
             return prefix
     return None
 
 
+def _is_official(table: Path) -> bool:
+    """Whether the first line of a file has all columns of the official table; ``metadata.csv`` is a name that many use."""
+    with open(table, "rb") as stream:
+        line = stream.readline(1000).decode("utf-8-sig", "replace")
+    return set(HEADER) <= {name.strip().strip('"') for name in line.split(",")}
+
+
 def videos(folder: Path) -> VideoSet | None:
     """All videos of the table, with every file that they should have: masks for all frames, of v1s/train for the first.
 
-    Raises ``DataError``: ``csv-...``, ``unsafe-path``, ``bad-category``.
+    The table may stand alone. Raises ``DataError``: ``csv-...``, ``unsafe-path``, ``bad-category``.
     """
-    prefix = _prefix(folder)
+    prefix = _prefix(folder, alone=True)
     if prefix is None:
         return None
     table = read_table(folder / prefix / TABLE, COLUMNS)

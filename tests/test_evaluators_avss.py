@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mini_avsbench import write_avss
 
-from evaluators.avss import avss_categories, read_names
+from evaluators.avss import avss_categories, read_names, recognises, videos
 from evaluators.errors import DataError
 from evaluators.ground_truth import GtFrame, Selection, open_ground_truth
 from evaluators.masks import decode_gt
@@ -162,3 +162,17 @@ def test_hostile_rows(tmp_path: Path) -> None:
     table.write_text(table.read_text() + "x,../../x,0,0,dog,test,v2\n")
     with pytest.raises(DataError, match="unsafe-path"):
         open_ground_truth(tmp_path)
+
+
+def test_the_table_alone_lists_its_videos_and_is_nothing_to_score(tmp_path: Path) -> None:
+    table = (write_avss(tmp_path / "whole") / "metadata.csv").read_text()
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "metadata.csv").write_text(table)
+    found = videos(tmp_path / "alone")
+    assert found is not None and [video.id for video in found.videos][:2] == ["dogA_1000_6000", "_dogC_5000_10000"]
+    assert not recognises(tmp_path / "alone")
+
+
+def test_a_metadata_csv_of_others_is_no_table_of_avss(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("vid,uid,split,fid,exp\na,a_0_10000,train,1,the dog\n")
+    assert videos(tmp_path) is None
