@@ -1,73 +1,215 @@
-"""Tensors as torch pickles them, written and read without torch.
+"""Tensors as torch pickles them, read without torch; no code of a file runs. `tensor_writing` writes them.
 
 ``pickle.dump(tensor)`` writes a call of ``torch._utils._rebuild_tensor_v2`` with the tensor's storage, where its first number
 stands in it, its shape and its strides. The storage is a call of ``torch.storage._load_from_bytes`` with what ``torch.save``
-wrote of it in its legacy form: a magic number, a version, facts about the machine, the storage's name, then its numbers.
+wrote of it: see `torch_files`. numpy arrays are calls and states of their own, which have nothing dangerous either.
 
-Source: torch/_tensor.py ``__reduce_ex__``, torch/storage.py ``__reduce__``, torch/serialization.py ``_legacy_save``.
+Source: torch/_tensor.py ``__reduce_ex__``, torch/storage.py ``__reduce__``, torch/_utils.py; numpy ``ndarray.__reduce_ex__``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 
+from .errors import DataError
+from .pickles import Budget, Builder, Machine, Made, Name
+from .tensor_writing import MAX_BYTES, encode_tensor, strides_of
+from .torch_files import BFLOAT16, MAGIC, Storage, is_zip, read_legacy, read_zip, whole
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MAX_BYTES = 1 << 26  # of a file, and of the numbers in it; a published log-mel has 123 thousand
-_MAGIC = 0x1950A86A20F9469CFC6C
-_VERSION = 1001
-_TYPE_SIZES = {"short": 2, "int": 4, "long": 4}  # as torch writes them on every machine
+__all__ = ["LARGEST", "MAX_BYTES", "encode_tensor", "read_tensor"]
+LARGEST = MAX_BYTES + (1 << 14)  # of a file
+_MEMORY = 4 * MAX_BYTES
+_LOAD = 1 << 16  # what a nested file costs besides its bytes
+_MOST_AXES, _MOST_PARTS = 16, 1000
+_CODES = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
+_TENSOR_TYPES = {"torch.uint16": "u2", "torch.uint32": "u4", "torch.uint64": "u8"}  # without a storage of their own
+_NAMES = frozenset({"numpy.ndarray", *_TENSOR_TYPES})  # what may be mentioned and not called
 
 
-def encode_tensor(array: Array) -> bytes:
-    """A pickle that plain ``pickle`` with torch installed reads as the equal float32 tensor on the CPU.
+@dataclass(frozen=True)
+class _Tensor:
+    """Where numbers stand in a storage. Nothing is checked before they are taken out: only then the storage is filled."""
 
-    ``array``: float32, any shape, at most ``MAX_BYTES``. Protocol 3, which the official scripts wrote under Python 3.7;
-    the same array gives the same bytes everywhere. Raises ``ValueError`` for other arrays.
-    """
-    if array.dtype != np.float32 or array.nbytes > MAX_BYTES:
-        raise ValueError(
-            f"encode_tensor: found {array.shape} {array.dtype}, expected float32 of at most {MAX_BYTES} bytes"
-        )
-    strides = [int(np.prod(array.shape[axis + 1 :], dtype=np.int64)) for axis in range(array.ndim)]
-    storage = _encode_storage(np.ascontiguousarray(array, "<f4").tobytes(), array.size)
-    load = _global("torch.storage", "_load_from_bytes") + b"B" + len(storage).to_bytes(4, "little") + storage + b"\x85R"
-    hooks = _global("collections", "OrderedDict") + b")R"
-    arguments = [load, _int(0), _tuple(map(_int, array.shape)), _tuple(map(_int, strides)), b"\x89", hooks]
-    return b"\x80\x03" + _global("torch._utils", "_rebuild_tensor_v2") + _tuple(arguments) + b"R."
+    storage: Storage
+    code: str
+    offset: Any
+    shape: Any
+    strides: Any
 
 
-def _encode_storage(content: bytes, count: int) -> bytes:
-    """What legacy ``torch.save`` writes of a FloatStorage: five pickles of protocol 2, then the count and the numbers."""
-    sizes = b"}(" + b"".join(_text(key) + _int(value) for key, value in _TYPE_SIZES.items()) + b"u"
-    facts = b"}(" + _text("protocol_version") + _int(_VERSION) + _text("little_endian") + b"\x88"
-    facts += _text("type_sizes") + sizes + b"u"
-    key = _text("0")
-    name = _tuple([_text("storage"), _global("torch", "FloatStorage"), key, _text("cpu"), _int(count), b"N"]) + b"Q"
-    magic = b"\x8a\x0a" + _MAGIC.to_bytes(10, "little")
-    pickles = b"".join(b"\x80\x02" + part + b"." for part in (magic, _int(_VERSION), facts, name, b"](" + key + b"e"))
-    return pickles + count.to_bytes(8, "little") + content
+@dataclass(eq=False)
+class _NumpyType(Made):
+    code: str
+    order: str = "<"
+
+    def complete(self, state: Any) -> None:
+        self.order = ">" if state[1] == ">" else "<"
 
 
-def _int(value: int) -> bytes:
-    return b"J" + int(value).to_bytes(4, "little", signed=True)
+@dataclass(eq=False)
+class _NumpyArray(Made):
+    tensor: _Tensor | None = None
 
-
-def _text(value: str) -> bytes:
-    return b"X" + len(value).to_bytes(4, "little") + value.encode("ascii")
-
-
-def _global(module: str, name: str) -> bytes:
-    return f"c{module}\n{name}\n".encode("ascii")
-
-
-def _tuple(items: Iterable[bytes]) -> bytes:
-    return b"(" + b"".join(items) + b"t"
+    def complete(self, state: Any) -> None:
+        _, shape, kind, by_columns, content = state
+        self.tensor = _numpy_tensor(content, kind, shape, "F" if by_columns else "C")
 
 
 def read_tensor(data: bytes, name: str) -> Array:
-    """The numbers of a pickled tensor. Being written."""
-    raise NotImplementedError
+    """The numbers of a pickled tensor, of one that ``torch.save`` wrote, or of a pickled numpy array.
+
+    bool, integers, or floats (bfloat16 becomes float32) in native byte order, rows first, of any shape. A list of them that
+    have one shape and type becomes an array with one axis more. ``name`` is for messages. Files of up to 64 MiB.
+    Raises ``DataError``: ``unsafe-pickle``, ``pickle-damaged``, ``pickle-too-large``, ``no-tensor``.
+    """
+    if len(data) > LARGEST:
+        raise DataError(
+            "pickle-too-large", name, f"has {len(data)} bytes, at most {LARGEST} are read; is it a log-mel?"
+        )
+    budget = Budget(name, _MEMORY)
+    try:
+        return _numbers(_saved(data, budget, _builders(budget)), budget)
+    except DataError:
+        raise
+    except Exception as error:  # of pickletools, zipfile, numpy and the builders, for damaged files
+        found = f"it begins with {data[:16]!r}" if data else "it is empty"
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        message = f"is no pickle of a tensor, or a damaged one ({why}; {found}); get it again"
+        raise DataError("pickle-damaged", name, message) from None
+
+
+def _saved(data: bytes | bytearray, budget: Budget, builders: Mapping[str, Builder]) -> Any:
+    """What a file of ``torch.save``, or a plain pickle, holds."""
+    if is_zip(data):
+        return read_zip(data, budget, builders, _NAMES)
+    stream = BytesIO(data)
+    root = Machine(budget, builders, _NAMES).read(stream)
+    return read_legacy(stream, budget, builders, _NAMES) if isinstance(root, int) and root == MAGIC else root
+
+
+def _builders(budget: Budget) -> Mapping[str, Builder]:
+    """What is done for each function that a pickled tensor or array calls."""
+
+    def load(content: Any) -> Storage:
+        budget.spend(_LOAD + len(_octets(content)))
+        root = _saved(content, budget, {})
+        if not isinstance(root, Storage):
+            raise ValueError("what it nests is no storage")
+        return root
+
+    def encode(text: str, encoding: str) -> bytes:  # how protocols 0 to 2 write bytes
+        budget.spend(len(text))
+        return text.encode({"latin1": "latin-1"}[encoding])
+
+    numpy = {
+        f"numpy.{core}.{name}": builder
+        for core in ("core", "_core")
+        for name, builder in (
+            ("multiarray._reconstruct", lambda kind, shape, code: _NumpyArray()),
+            ("numeric._frombuffer", lambda *state: _NumpyArray(_numpy_tensor(*state))),
+        )
+    }
+    return {
+        "torch._utils._rebuild_tensor": _tensor,
+        "torch._utils._rebuild_tensor_v2": _tensor,
+        "torch._utils._rebuild_tensor_v3": _typed_tensor,
+        "torch._utils._rebuild_parameter": lambda tensor, *more: tensor,
+        "torch.storage._load_from_bytes": load,
+        "collections.OrderedDict": lambda: {},
+        "_codecs.encode": encode,
+        "numpy.dtype": lambda code, *more: _NumpyType(code),
+        **numpy,
+    }
+
+
+def _octets(value: Any) -> bytes | bytearray:
+    if not isinstance(value, bytes | bytearray):
+        raise ValueError(f"a {type(value).__name__} stands where bytes belong")
+    return value
+
+
+def _tensor(
+    storage: Any, offset: Any, shape: Any, strides: Any, grad: Any = False, hooks: Any = None, metadata: Any = None
+) -> _Tensor:
+    if not isinstance(storage, Storage) or metadata:
+        raise ValueError("a tensor has no storage, or is conjugated or negated")
+    return _Tensor(storage, storage.code, offset, shape, strides)
+
+
+def _typed_tensor(
+    storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, kind: Any, metadata: Any = None
+) -> _Tensor:
+    if not isinstance(storage, Storage) or not isinstance(kind, Name) or metadata:
+        raise ValueError("a tensor has no storage or no type")
+    return _Tensor(storage, _TENSOR_TYPES[kind.text], offset, shape, strides)
+
+
+def _numpy_tensor(content: Any, kind: Any, shape: Any, order: Any) -> _Tensor:
+    """An array, as if it were a tensor whose storage it fills."""
+    if not isinstance(kind, _NumpyType) or not isinstance(kind.code, str) or kind.code not in _CODES:
+        raise ValueError("an array is not of plain numbers")
+    lengths = _lengths(shape)
+    if len(_octets(content)) != math.prod(lengths) * int(kind.code[1]):
+        raise ValueError(f"an array of {lengths} {kind.code} has {len(content)} bytes")
+    strides = strides_of(lengths) if order == "C" else strides_of(lengths[::-1])[::-1]
+    return _Tensor(Storage(kind.code, math.prod(lengths), content, kind.order), kind.code, 0, lengths, strides)
+
+
+def _lengths(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, tuple | list) or len(value) > _MOST_AXES:
+        raise ValueError(f"has no shape and strides of up to {_MOST_AXES} axes")
+    return tuple(map(whole, value))
+
+
+def _numbers(root: Any, budget: Budget) -> Array:
+    """The array of a tensor, or of a list of tensors."""
+    if found := _as_tensor(root):
+        return _values(found, budget)
+    listed = isinstance(root, list | tuple) and len(root) <= _MOST_PARTS
+    parts = [_as_tensor(part) for part in root] if listed else []
+    tensors = [part for part in parts if part]
+    if tensors and len(tensors) == len(parts):
+        if len({(_lengths(part.shape), part.code) for part in tensors}) > 1:
+            raise DataError("no-tensor", budget.where, f"holds {len(tensors)} tensors of several shapes, expected one")
+        return np.stack([_values(part, budget) for part in tensors])
+    size = f" of {len(root)}" if isinstance(root, list | tuple | dict | str | bytes) else ""
+    raise DataError(
+        "no-tensor",
+        budget.where,
+        f"holds a {type(root).__name__.lstrip('_')}{size}, expected a tensor; is it a log-mel?",
+    )
+
+
+def _as_tensor(value: Any) -> _Tensor | None:
+    return value.tensor if isinstance(value, _NumpyArray) else value if isinstance(value, _Tensor) else None
+
+
+def _values(tensor: _Tensor, budget: Budget) -> Array:
+    """Numbers out of a storage, by numpy, which also sees that none lies outside."""
+    shape, strides = _lengths(tensor.shape), _lengths(tensor.strides)
+    kind = np.dtype(tensor.storage.order + tensor.code.replace(BFLOAT16, "u2"))
+    size = kind.itemsize
+    if math.prod(shape) * size > MAX_BYTES:
+        raise DataError("pickle-too-large", budget.where, f"is of {shape}, at most {MAX_BYTES} bytes are read")
+    budget.spend(2 * math.prod(shape) * size)
+    if 0 in shape:
+        return np.empty(shape, kind.newbyteorder("="))
+    if len(strides) != len(shape):
+        raise ValueError(f"a tensor of {shape} has strides {strides}")
+    last = whole(tensor.offset) + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
+    if (last + 1) * size > tensor.storage.size:
+        raise ValueError(f"a tensor of {shape} needs {last + 1} numbers, its storage has {tensor.storage.count}")
+    steps = [stride * size for stride in strides]
+    found: Array = np.ndarray(shape, kind, tensor.storage.content, tensor.offset * size, steps)
+    found = found.astype(kind.newbyteorder("="), order="C")
+    if tensor.code == BFLOAT16:
+        return np.asarray(found.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(found.view(np.uint8) != 0) if kind == np.bool_ else found
