@@ -100,7 +100,7 @@ def decode_png(data: bytes, name: str, whose: str) -> tuple[Array, str]:
         raise DataError(f"{whose}-mode", name, "found colours or alpha of 16 bits, expected 8; save one grey channel")
     rows = decode_rows(data, width, height)
     if rows is not None:
-        return rows, PALETTE
+        return rows, PALETTE if colour == _INDEXED else "8-bit"
     try:
         with Image.open(BytesIO(data), formats=("PNG",)) as image:
             values: Array = np.asarray(image)

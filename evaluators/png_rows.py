@@ -1,8 +1,9 @@
-"""A short way through palette PNGs, the form of label maps, whose rows are stored as they are.
+"""A short way through PNGs of one byte a pixel: the palette PNGs of label maps, the grey ones of masks and soft masks.
 
-Most of the time of scoring label maps would otherwise go into inflating them. Whatever is unusual (another depth, interlacing,
-filtered rows, a wrong checksum, too few or too many bytes) is left to Pillow, which decides what the file is; so this changes
-no result.
+Most of the time of scoring would otherwise go into inflating them. The bytes are inflated at once by a faster library than
+Pillow has; rows stored as they are, or as differences from the pixel to the left or above, are put together here, and all
+others by Pillow's own decoder. Whatever is unusual (another depth, interlacing, a wrong checksum, too few or too many bytes)
+is left to Pillow, which decides what the file is; so this changes no result.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from typing import Any
 
 import numpy as np
 from isal import isal_zlib
+from PIL import Image
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_PLAIN, _LEFT, _ABOVE, _LAST = 0, 1, 2, 4  # filters of a row; the others take the mean of the two, or Paeth's choice
+_FORMS = (b"\x08\x03\0\0\0", b"\x08\0\0\0\0")  # 8 bits, palette or grey, deflated, no interlacing
+_BLOCK = (1 << 16) - 1  # bytes of a stored block of deflate
 
 
 def decode_rows(data: bytes, width: int, height: int) -> Array | None:
-    """``uint8`` (height, width) of a palette PNG with one byte a pixel; None where Pillow has to look.
+    """``uint8`` (height, width) of a palette or grey PNG with one byte a pixel; None where Pillow has to look.
 
     The caller has checked signature and header, and that ``width * height`` may be allocated.
     """
-    if data[24:29] != b"\x08\x03\0\0\0":  # 8 bits, palette, deflated, no interlacing
+    if data[24:29] not in _FORMS:
         return None
     packed = _image_data(data)
     if packed is None:
@@ -34,8 +39,12 @@ def decode_rows(data: bytes, width: int, height: int) -> Array | None:
         return None
     if len(unpacked) != stride * height or not inflate.eof:
         return None
-    rows = np.frombuffer(unpacked, np.uint8).reshape(height, stride)
-    return None if rows[:, 0].any() else np.array(rows[:, 1:])  # the first byte of a row is its filter
+    rows = np.frombuffer(unpacked, np.uint8).reshape(height, stride)  # the first byte of a row is its filter
+    filters = rows[:, 0]
+    highest = filters.max()
+    if highest <= _ABOVE:
+        return _summed(np.array(rows[:, 1:]), filters)
+    return _by_pillow(unpacked, width, height) if highest <= _LAST else None
 
 
 def _image_data(data: bytes) -> bytes | None:
@@ -52,3 +61,29 @@ def _image_data(data: bytes) -> bytes | None:
             return b"".join(parts)
         place = end
     return None
+
+
+def _summed(values: Array, filters: Array) -> Array:
+    """Rows of differences from the left or from above as pixels, in place; sums are taken modulo 256."""
+    left = filters == _LEFT
+    if left.any():
+        values[left] = np.add.accumulate(values[left], axis=1, dtype=np.uint8)
+    above = np.flatnonzero(filters == _ABOVE).tolist()
+    rows = list(values) if above else []
+    for row in above[above[:1] == [0] :]:  # above the first row is nothing
+        np.add(rows[row], rows[row - 1], rows[row])
+    return values
+
+
+def _by_pillow(unpacked: bytes, width: int, height: int) -> Array | None:
+    """Rows of any filters as pixels: Pillow's decoder, given the bytes in a stream that needs no inflating."""
+    blocks = [unpacked[start : start + _BLOCK] for start in range(0, len(unpacked), _BLOCK)]
+    stream = [b"\x78\x01"]
+    for number, block in enumerate(blocks, 1):
+        stream += [struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ _BLOCK), block]
+    stream.append(isal_zlib.adler32(unpacked).to_bytes(4, "big"))
+    try:
+        image = Image.frombytes("L", (width, height), b"".join(stream), "zip", "L", 0)
+    except (ValueError, OSError):
+        return None
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width)
