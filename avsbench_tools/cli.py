@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from evaluators import __version__
 from evaluators.failures import FINDINGS, told
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ _QUIET = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(
-    version("avskit"), prog_name="avsbench", message=f"%(prog)s %(version)s ({Path(__file__).parent})"
-)
+@click.version_option(__version__, prog_name="avsbench", message=f"%(prog)s %(version)s ({Path(__file__).parent})")
 def main() -> None:
     """Read, check, convert and prepare AVSBench: S4, MS3 and AVSS.
 
@@ -104,7 +102,12 @@ def inspect(folder: Path, json_file: Path | None, masks: bool, workers: int | No
 )
 @_SUBSET
 @click.option("--split", "splits", multiple=True, help="Only these splits; may be repeated.  [default: all]")
-@click.option("--copy", is_flag=True, help="With --to manifest: copy the files instead of referring to them.")
+@click.option(
+    "--copy",
+    is_flag=True,
+    help="Files of DST's own. Else a manifest refers to SRC's, and the other forms share those that stay as they are "
+    "(hard links).",
+)
 @click.option(
     "--metadata", type=_FOLDER, default=None, help="AVSBench-semantic's metadata.csv, for the categories of MS3."
 )

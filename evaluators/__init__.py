@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .dataset import DatasetInfo, Sample, Source, read_info, read_manifest
 from .errors import DataError
 
 if TYPE_CHECKING:
+    from .dataset import DatasetInfo, Sample, Source, read_info, read_manifest
     from .protocols import Protocol, protocols
     from .scoring import Scorer
 
@@ -18,11 +18,16 @@ __all__ = [
     "Sample",
     "Scorer",
     "Source",
+    "__version__",
     "protocols",
     "read_info",
     "read_manifest",
 ]
-_LATER = {"Scorer": "scoring", "Protocol": "protocols", "protocols": "protocols"}  # these import numpy
+__version__ = "0.1.0"  # of the whole package set; setup.cfg takes it from here
+_LATER = {
+    **dict.fromkeys(("DatasetInfo", "Sample", "Source", "read_info", "read_manifest"), "dataset"),
+    **{"Scorer": "scoring", "Protocol": "protocols", "protocols": "protocols"},
+}  # imported when asked for, so that --help answers at once
 
 
 def __getattr__(name: str) -> Any:

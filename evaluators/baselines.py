@@ -35,7 +35,8 @@ def baseline_counts(gts: Sequence[Array], sounding: int = 1) -> list[dict[str, L
     seen = np.zeros(256, bool)
     for gt in gts:
         seen[gt] = True
-    values = np.union1d(np.flatnonzero(seen), [BACKGROUND, sounding])
+    seen[[BACKGROUND, sounding]] = True
+    values = np.flatnonzero(seen)
     ranks = np.zeros(256, np.uint8)
     ranks[values] = np.arange(len(values))
     samples = [ranks[gt] for gt in gts]

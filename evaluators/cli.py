@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from . import __version__
 from .errors import DataError
 from .failures import FINDINGS, told
 
@@ -48,9 +48,7 @@ class ScoreByDefault(click.Group):
 
 
 @click.group(cls=ScoreByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(
-    version("avskit"), prog_name="avs-eval", message=f"%(prog)s %(version)s ({Path(__file__).parent})"
-)
+@click.version_option(__version__, prog_name="avs-eval", message=f"%(prog)s %(version)s ({Path(__file__).parent})")
 def main() -> None:
     """Score audio-visual segmentation: every measure that the field prints, under a named rule.
 

@@ -6,9 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
+from . import __version__
 from .engines import Engine
 from .errors import DataError
 from .ground_truth import LABELS as LABEL_GT
@@ -132,7 +132,7 @@ def _result(
     )
     return Result(
         name=options.name or sources.preds.resolve().name,
-        tool=f"avs-eval {version('avskit')}",
+        tool=f"avs-eval {__version__}",
         created=now,
         preds=Folder(str(sources.preds), reading.kind, len(pred_hashes), _digest(pred_hashes), reading.describe()),
         gt=Folder(str(gt.root), gt.kind, len(gt_hashes), _digest(gt_hashes), gt.remarks, gt.layout),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from evaluators import __version__
 from evaluators.errors import DataError
 from evaluators.failures import FINDINGS, told
 
@@ -46,7 +46,7 @@ def _setting_options(command: Command) -> Command:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(version("avskit"), prog_name="vpo", message=f"%(prog)s %(version)s ({Path(__file__).parent})")
+@click.version_option(__version__, prog_name="vpo", message=f"%(prog)s %(version)s ({Path(__file__).parent})")
 def main() -> None:
     """Build VPO: images whose sounding objects are known to the pixel.
 

@@ -7,13 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from evaluators import vpo
+from evaluators import __version__, vpo
 from evaluators.categories import CategoryTable
 from evaluators.dataset import (
     CHECKSUMS,
@@ -107,7 +106,7 @@ def _info(outcome: Outcome, samples: Samples, variant: str) -> DatasetInfo:
     }
     return DatasetInfo(
         name="VPO-" + "+".join(setting.upper() for setting in samples),
-        version=version("avskit"),
+        version=__version__,
         settings=tuple(samples),
         layout=settings.layout,
         audio=settings.audio,
