@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fscore
+from . import fscore, region
 from .counts import LabelCounts
 from .outcome import Array, Outcome, shared_statistics
 from .stacked import areas, stack
@@ -42,6 +42,33 @@ def sums(samples: Sequence[LabelCounts], classes: int, padding: bool) -> Array:
     cells = table.sample_of_frame[found.frame] * classes + found.category
     columns = [np.bincount(cells, column, len(samples) * classes) for column in (iou, f, np.ones(len(iou)))]
     return np.stack(columns, axis=1).reshape(len(samples), classes, 3).transpose(0, 2, 1)
+
+
+def frame_means(samples: Sequence[LabelCounts], classes: int) -> Array:
+    """Mean of each frame's J over its categories that have a pixel in common, float64 (frames,); NaN where none has.
+
+    What AVSBench prints per frame (``vid_miou_list``): a category that is missed or invented counts nothing.
+    """
+    table = stack(samples)
+    known = (table.pred >= 0) & (table.pred < classes) & (table.gt >= 0)
+    found = areas(table, known, (table.gt >= 0) & (table.gt < classes))
+    iou, _ = class_scores(found.hit, found.pred, found.gt)
+    frames = len(table.valid)
+    with np.errstate(invalid="ignore"):
+        means: Array = np.bincount(found.frame, iou, frames) / np.bincount(found.frame, iou != 0, frames)
+    return means
+
+
+def foreground_j(samples: Sequence[LabelCounts], background: int) -> Array:
+    """J of each frame, everything but ``background`` taken together, float32 (frames,), by ``region.avsbench_j``'s rule.
+
+    ``calc_binary_miou``: AVSBench takes the last index for the background, CAVP takes 0, which is right.
+    """
+    table = stack(samples)
+    frames = len(table.valid)
+    in_pred, in_gt = table.pred != background, table.gt != background
+    counted = [np.bincount(table.frame[rows], table.pixels[rows], frames) for rows in (in_pred & in_gt, in_pred, in_gt)]
+    return region.avsbench_j(*counted, np.bincount(table.frame, table.pixels, frames))
 
 
 def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Outcome:

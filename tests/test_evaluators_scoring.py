@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluators.counts import scale_and_levels
+from evaluators.counts import count_labels, scale_and_levels
 from evaluators.detection import class_measures, confusion_matrix, margins
 from evaluators.fscore import precision_recall
 from evaluators.histograms import label_histogram, level_histogram
 from evaluators.scoring import Scorer
+from evaluators.semantic import foreground_j, frame_means
 
 GOLDENS = Path(__file__).parents[2] / "shared" / "goldens"
 needs_goldens = pytest.mark.skipif(not GOLDENS.is_dir(), reason="the golden cases are not here")
@@ -117,6 +118,24 @@ def test_semantic_goldens() -> None:
                 assert got[measure] == pytest.approx(wanted[official], abs=1e-6)
                 assert got[f"{measure} no background"] == pytest.approx(wanted[f"{official}_noBg_{part}"], abs=1e-6)
                 assert got[f"{measure} present"] == pytest.approx(wanted[f"{official}_present_only"], abs=1e-6)
+
+
+@needs_goldens
+def test_side_numbers_of_semantic_golden() -> None:
+    data, expected = golden("avss71_a")
+    samples = [count_labels(zip(pred, gt, strict=True)) for pred, gt in zip(data["pred"], data["gt"], strict=True)]
+    wanted = expected["avsbench_semantic_official_with_padding"]["per_frame_mean_over_nonzero_iou"]
+    np.testing.assert_allclose(frame_means(samples, 71), wanted, atol=1e-6)
+    for background, key in ((70, "avsbench_bg_is_last"), (0, "cavp_bg_is_0")):
+        assert foreground_j(samples, background).mean() == pytest.approx(expected[f"calc_binary_miou_{key}"], abs=1e-6)
+
+
+def test_side_numbers_by_hand() -> None:
+    gt, pred = np.array([[[1, 1, 2, 0]]] * 2), np.array([[[1, 3, 3, 0]], [[0, 0, 0, 2]]])
+    samples = [count_labels(zip(pred, gt, strict=True))]
+    means = frame_means(samples, 4)  # first frame: background 1/1, category 1 has 1/2, 2 and 3 nothing in common
+    assert means[0] == pytest.approx(0.75) and np.isnan(means[1])
+    assert foreground_j(samples, 0).tolist() == pytest.approx([1, 0])
 
 
 @needs_goldens
