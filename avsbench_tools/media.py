@@ -4,7 +4,8 @@ Pictures as AVSBench's scripts take them: of each second one, the 16th of 16 eve
 the film, rounded to whole pictures a second, that of second ``l`` (from 0) has the index ``int(l * interval + 15 / 16 * interval)``
 among the pictures of the film at a constant rate; past the end the last one is taken. Indices count as the scripts' reader
 (imageio, which runs the ffmpeg program) hands pictures out: at the film's own rate, so that a film of varying rate has pictures
-repeated and dropped until its rate is constant (a film of very uneven rate may be a picture off), and turned upright where the film says that it was taken with a turned camera.
+repeated and dropped until its rate is constant (one of very uneven rate may be a picture off), and turned upright where the film
+says that the camera was turned.
 
 Sound as ``ffmpeg -ac 1 -ar 16000 -acodec pcm_s16le`` writes it (VGGSound's script). AVSBench's own wavs were written by moviepy,
 which takes every so many samples without a filter, in two channels; that aliasing is not repeated here.
@@ -82,25 +83,28 @@ def take_frames(
         if stream is None:
             raise DataError("no-video", path, "has no pictures, only sound; use the film itself")
         _check_size(stream.codec_context.width, stream.codec_context.height, path)
-        origin = _seek(container, start_seconds)
-        interval = round(round(float(stream.average_rate or stream.guessed_rate or 25), 2))  # ffmpeg tells two decimals
-        wanted = [int(second * interval + TAKEN / EVENLY * interval) for second in range(seconds)]
-        taken: list[Pixels] = []
-        last = None
-        for frame, first, end in _at_constant_rate(_frames(container, stream, origin), stream, origin):
-            last = frame
-            if len(taken) < seconds and first <= wanted[len(taken)] < end:
-                pixels = _pixels(frame, size, path)
-                while len(taken) < seconds and wanted[len(taken)] < end:
-                    taken.append(pixels)
-            if len(taken) == seconds:
-                break
-        if last is None:
+        taken, found = _taken(container, stream, seconds, start_seconds)
+        if not taken:
             raise _nothing(path, start_seconds)
-        found = len(taken)
-        if found < seconds:
-            taken += [_pixels(last, size, path)] * (seconds - found)
-    return _stacked(taken, path), found
+        pixels = [_pixels(frame, size, path) for frame in taken]
+    return _stacked(pixels + pixels[-1:] * (seconds - len(pixels)), path), found
+
+
+def _taken(container: Any, stream: Any, seconds: int, start_seconds: float) -> tuple[list[Any], int]:
+    """The pictures at the ends of seconds, after them the last where the film ends before; and how many ends it has."""
+    interval = round(round(float(stream.average_rate or stream.guessed_rate or 25), 2))  # ffmpeg tells two decimals
+    wanted = [int(second * interval + TAKEN / EVENLY * interval) for second in range(seconds)]
+    taken: list[Any] = []
+    last = None
+    origin = _seek(container, start_seconds)
+    for frame, first, end in _at_constant_rate(_frames(container, stream, origin), stream, origin):
+        last = frame
+        while len(taken) < seconds and first <= wanted[len(taken)] < end:
+            taken.append(frame)
+        if len(taken) == seconds:
+            break
+    found = len(taken)
+    return taken + [last] * (last is not None and found < seconds), found
 
 
 def take_audio(path: Path | str, seconds: float | None = None, start_seconds: float = 0.0) -> Samples:
@@ -119,7 +123,7 @@ def take_audio(path: Path | str, seconds: float | None = None, start_seconds: fl
         resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         for frame in _sound_frames(container, stream, origin):
             for block in resampler.resample(frame):
-                blocks.append(block.to_ndarray().reshape(-1))
+                blocks.append(np.asarray(block.to_ndarray(), np.int16).reshape(-1))
                 count += len(blocks[-1])
             if count >= limit:
                 break
@@ -127,6 +131,12 @@ def take_audio(path: Path | str, seconds: float | None = None, start_seconds: fl
     if seconds is None and len(samples) >= limit:
         raise DataError("audio-too-long", path, f"lasts more than {LONGEST_SECONDS} s; say how much of it is wanted")
     return samples[:limit]
+
+
+def film_seconds(path: Path | str) -> float:
+    """How long a film lasts by its header, 0 where it doesn't tell. Raises ``DataError`` as :func:`take_frames` does."""
+    with _opened(Path(path), "video") as (container, _):
+        return (container.duration or 0) / av.time_base
 
 
 @contextmanager
@@ -210,12 +220,11 @@ def _at_constant_rate(frames: Iterator[Any], stream: Any, origin: Fraction) -> I
     rate = stream.guessed_rate or stream.average_rate or Fraction(25)
     done, before = 0, None
     for frame in frames:
-        length = round(float((frame.duration or 0) * frame.time_base * rate)) or 1
-        place = done if frame.pts is None else float((frame.pts * frame.time_base - origin) * rate)
-        late = place - done
-        if late < 0 < late + length:
-            length, late = length + late, 0
+        length = float(round((frame.duration or 0) * frame.time_base * rate) or 1)
+        late = 0.0 if frame.pts is None else float((frame.pts * frame.time_base - origin) * rate) - done
         ends = late + length
+        if late < 0 < ends:
+            late = 0.0
         times = 0 if ends < -DRIFT else round(ends) if ends > DRIFT else 1
         gap = min(times, round(late - 0.6)) if late > DRIFT and times else 0  # filled with the picture before
         if gap:
@@ -243,7 +252,9 @@ def _stacked(taken: list[Pixels], path: Path) -> Pixels:
 
 def _nothing(path: Path, start_seconds: float) -> DataError:
     if start_seconds:
-        return DataError("video-ends-before", path, f"has nothing from second {start_seconds:g} on; is it the whole video?")
+        return DataError(
+            "video-ends-before", path, f"has nothing from second {start_seconds:g} on; is it the whole video?"
+        )
     return DataError("video-unreadable", path, "not one picture can be decoded; get it again")
 
 

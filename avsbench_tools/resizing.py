@@ -35,7 +35,7 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     upper = _across(pixels[np.clip(rows, 0, height - 1)], columns, column_weights)
     lower = _across(pixels[np.clip(rows + 1, 0, height - 1)], columns, column_weights)
     weights = row_weights[:, :, None, None]
-    mixed = (((weights[0] * (upper >> 4)) >> 16) + ((weights[1] * (lower >> 4)) >> 16) + 2) >> 2
+    mixed: Integers = (((weights[0] * (upper >> 4)) >> 16) + ((weights[1] * (lower >> 4)) >> 16) + 2) >> 2
     return mixed.astype(np.uint8)
 
 
