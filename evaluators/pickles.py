@@ -216,10 +216,9 @@ class Machine:
         self._refuse(f"makes objects of its own (opcode {opcode})")
 
     def _refuse(self, found: str) -> NoReturn:
-        advice = (
-            "a tensor needs nothing of the kind, it could run a program; nothing was run, don't load it with pickle"
-        )
-        raise DataError("unsafe-pickle", self._budget.where, f"{found}: {advice}")
+        why = "which no tensor needs and which could run a program"
+        advice = "nothing was run; don't read this file with pickle, get it from a source that you trust"
+        raise DataError("unsafe-pickle", self._budget.where, f"{found}, {why}; {advice}")
 
 
 def plain(text: str) -> str:

@@ -152,10 +152,10 @@ def _typed_tensor(
     return _Tensor(storage, _TENSOR_TYPES[kind.text], offset, shape, strides)
 
 
-def _numpy_tensor(content: Any, kind: Any, shape: Any, order: Any) -> _Tensor:
-    """An array, as if it were a tensor whose storage it fills."""
+def _numpy_tensor(content: Any, kind: Any, shape: Any, order: Any) -> _Tensor | None:
+    """An array, as if it were a tensor whose storage it fills; None for one of objects, text or records."""
     if not isinstance(kind, _NumpyType) or not isinstance(kind.code, str) or kind.code not in _CODES:
-        raise ValueError("an array is not of plain numbers")
+        return None
     lengths = _lengths(shape)
     if len(_octets(content)) != math.prod(lengths) * int(kind.code[1]):
         raise ValueError(f"an array of {lengths} {kind.code} has {len(content)} bytes")
@@ -181,11 +181,8 @@ def _numbers(root: Any, budget: Budget) -> Array:
             raise DataError("no-tensor", budget.where, f"holds {len(tensors)} tensors of several shapes, expected one")
         return np.stack([_values(part, budget) for part in tensors])
     size = f" of {len(root)}" if isinstance(root, list | tuple | dict | str | bytes) else ""
-    raise DataError(
-        "no-tensor",
-        budget.where,
-        f"holds a {type(root).__name__.lstrip('_')}{size}, expected a tensor; is it a log-mel?",
-    )
+    message = f"holds {type(root).__name__.lstrip('_')}{size}, expected a tensor of numbers; is it a log-mel?"
+    raise DataError("no-tensor", budget.where, message)
 
 
 def _as_tensor(value: Any) -> _Tensor | None:
