@@ -57,6 +57,7 @@ def main() -> None:
     avs-eval PREDS GT --protocol all        every protocol that fits, from one reading of the files
     avs-eval compare a.json b.json          who is better, and by how much
     avs-eval listen PREDS GT                what the predictions owe to the sound
+    avs-eval separation PREDS GT            SDR, SIR, SAR and SI-SDR of folders of wav
 
     Options of scoring: avs-eval score --help
     """
@@ -76,7 +77,7 @@ _SCORING: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
     (("--numbering",), {"type": click.Choice(["0", "1"])},
      "Number of the first frame in the predictions' names; found from the names by default."),
     (("--gt-kind",), _choice("auto", "mask", "labels"), "What a plain folder of gt masks holds."),
-    (("--layout",), _choice("auto", "vpo", "s4", "ms3", "avss", "plain"), "Of the ground truth."),
+    (("--layout",), _choice("auto", "vpo", "videos", "s4", "ms3", "avss", "plain"), "Of the ground truth."),
     (("--split",), {"default": ""}, "Of the dataset; its test split by default."),
     (("--setting", "settings"), {"multiple": True}, "ss, ms, msmi of VPO; v1s, v1m, v2 of AVSS; all by default."),
     (("--missing",), _choice("error", "zero", "skip"),
@@ -293,6 +294,42 @@ def listen(
         write_text(csv_file, to_csv(table))
     if figure:
         write_text(figure, listening_figure(listening))
+
+
+@main.command()
+@click.argument("preds", type=FOLDER)
+@click.argument("gt", type=FOLDER)
+@click.option("--silent", type=click.Choice(["error", "skip"]), default="error", show_default=True, help="A mixture with a silent source.")  # fmt: skip
+@click.option("--csv", "csv_file", type=NEW_FILE, help="Write a row per source here.")
+@click.option("--latex", "latex_file", type=NEW_FILE, help="Write the table here.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; as many as cores by default.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@_told
+def separation(
+    preds: Path, gt: Path, silent: str, csv_file: Path | None, latex_file: Path | None, seed: int, workers: int | None,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Score separated sounds: PREDS/<mixture>/<source>.wav against GT/<mixture>/<source>.wav (SDR, SIR, SAR, SI-SDR)."""
+    from .engines import Engine
+    from .files import write_text
+    from .progress import for_screen
+    from .separation_folders import rows_table, score_separation, separation_table
+    from .tables import to_csv, to_latex, to_text
+
+    with Engine(workers, chunk=1) as engine:
+        found = score_separation(preds, gt, silent, engine, for_screen(quiet))
+    problems = [problem for one in found for problem in one.problems]
+    if problems:
+        click.echo(_listed(problems), err=True)
+        sys.exit(FINDINGS)
+    table = separation_table(found, seed)
+    if not quiet:
+        click.echo(to_text(table))
+    if csv_file:
+        write_text(csv_file, to_csv(rows_table(found)))
+    if latex_file:
+        write_text(latex_file, to_latex(table))
 
 
 if __name__ == "__main__":

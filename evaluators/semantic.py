@@ -67,8 +67,10 @@ def foreground_j(samples: Sequence[LabelCounts], background: int) -> Array:
     table = stack(samples)
     frames = len(table.valid)
     in_pred, in_gt = table.pred != background, table.gt != background
-    counted = [np.bincount(table.frame[rows], table.pixels[rows], frames) for rows in (in_pred & in_gt, in_pred, in_gt)]
-    return region.avsbench_j(*counted, np.bincount(table.frame, table.pixels, frames))
+    hit, pred, gt = (
+        np.bincount(table.frame[rows], table.pixels[rows], frames) for rows in (in_pred & in_gt, in_pred, in_gt)
+    )
+    return region.avsbench_j(hit, pred, gt, np.bincount(table.frame, table.pixels, frames))
 
 
 def fold(ids: Sequence[str], samples: Sequence[LabelCounts], rule: Mapping[str, Any]) -> Outcome:
