@@ -82,6 +82,7 @@ def take_frames(
         stream = next((s for s in container.streams.video if not int(s.disposition) & ATTACHED), None)
         if stream is None:
             raise DataError("no-video", path, "has no pictures, only sound; use the film itself")
+        _check_known(stream, path, "video")
         _check_size(stream.codec_context.width, stream.codec_context.height, path)
         taken, found = _taken(container, stream, seconds, start_seconds)
         if not taken:
@@ -119,6 +120,7 @@ def take_audio(path: Path | str, seconds: float | None = None, start_seconds: fl
         if not container.streams.audio:
             raise DataError("no-audio", path, "has no sound track; use a video with sound")
         stream = container.streams.audio[0]
+        _check_known(stream, path, "audio")
         origin = _seek(container, start_seconds)
         resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         for frame in _sound_frames(container, stream, origin):
@@ -184,6 +186,11 @@ def _format(stream: BinaryIO, path: Path, size: int, what: str) -> str:
             f"{what}-truncated", path, f"has {size:,} bytes, its header promises {lacking:,} more; get it again"
         )
     return kind
+
+
+def _check_known(stream: Any, path: Path, what: str) -> None:
+    if stream.codec_context is None:
+        raise DataError(f"{what}-unreadable", path, "is coded in a way that FFmpeg doesn't know; convert it")
 
 
 def _check_size(width: int, height: int, path: Path) -> None:
