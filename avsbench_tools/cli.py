@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
 _told = told(
     "avsbench",
-    {"bad-option", "unknown-layout", "which-set", "not-a-folder", "empty-folder", "not-empty", "missing-package"},
+    {
+        "bad-option",
+        "unknown-layout",
+        "which-set",
+        "not-a-folder",
+        "empty-folder",
+        "not-empty",
+        "missing-package",
+        "nested-folders",
+        "other-conversion",
+        "bad-selection",
+        "no-such-file",
+    },
     "the same command goes on from here",
 )
 _FOLDER = click.Path(path_type=Path)
@@ -49,7 +61,7 @@ def main() -> None:
 @click.option(
     "--videos", type=click.IntRange(1), default=6, show_default=True, help="Videos of each setting and split."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
 @_QUIET
 @_told
 def mini(folder: Path, videos: int, seed: int, quiet: bool) -> None:

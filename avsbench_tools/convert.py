@@ -171,12 +171,11 @@ def _stands(plan: Plan, run: _Run) -> bool:
     """Whether a video is done and every file of it is there."""
     if plan.item not in run.state.done:
         return False
-    if run.wanted.refers:
-        return True
+    root = run.source.root if run.wanted.refers else run.dst
     target = _present(plan.target, run.state.done[plan.item])
     files = [frame.image_file for frame in target.frames] + [target.audio_file, target.log_mel_file]
     files += [name for mask in target.masks for name in mask_files(plan, mask)]
-    return all(os.path.isfile(run.dst / file) for file in files if file)
+    return all(os.path.isfile(root / file) for file in files if file)
 
 
 def _present(video: Video, done: Done) -> Video:

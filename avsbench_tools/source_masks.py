@@ -44,7 +44,7 @@ def read_mask(source: MaskSource, name: str) -> tuple[Array, Counter[str]]:
 
     Where colours (``labels_rgb``) stand beside indices (``labels_semantic``), both are read and have to agree.
     Raises ``DataError``: ``mask-missing``, ``-unreadable``, ``-too-large``, ``-mode``, ``-soft``, ``label-range``, ``off-palette``,
-    ``labels-differ``.
+    ``labels-differ``, ``size-mismatch``.
     """
     data = read_bytes(source.root, name, "mask")
     if source.kind == MASK:
@@ -107,7 +107,7 @@ def _check_range(values: Array, name: str, count: int) -> None:
 def _differing(labels: Array, coloured: Array, name: str, twin: str) -> int:
     """In how many pixels the two forms of a label map disagree; indices are taken where these are few."""
     if labels.shape != coloured.shape:
-        raise DataError("labels-differ", name, f"has another size than {twin}; get both again")
+        raise DataError("size-mismatch", name, f"has another size than {twin}; get both again")
     differing = int(np.count_nonzero(labels != coloured))
     if differing > STRAY * labels.size:
         found = f"{differing:,} of {labels.size:,} pixels are of another category in {twin}"

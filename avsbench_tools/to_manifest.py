@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
-from evaluators import avss
+from evaluators import __version__, avss
 from evaluators.avsbench_object import MASK_FOLDER
 from evaluators.ground_truth import LABELS
 from evaluators.rejections import Rejection
@@ -62,5 +61,5 @@ def own_place(video: Video, kind: str) -> Video:
 
 def write_dataset(dst: Path, videos: VideoSet, masks: str) -> str:
     """Write the manifest of a set; a line to tell."""
-    write_videos(dst, videos, version("avskit"), {"masks": masks})
+    write_videos(dst, videos, __version__, {"masks": masks})
     return f"a dataset folder: avs-eval PREDS {dst}"
