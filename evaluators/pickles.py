@@ -188,7 +188,8 @@ class Machine:
     def _call(self) -> None:
         function, arguments = self._last(2)
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
-            self._refuse(f"calls a {type(function).__name__} with a {type(arguments).__name__}")
+            called = plain(function.text) if isinstance(function, Name) else f"a {type(function).__name__}"
+            self._refuse(f"calls {called} with a {type(arguments).__name__}")
         if function.text not in self._builders:
             self._refuse(f"calls {plain(function.text)}")
         self._push(self._builders[function.text](*arguments))
