@@ -10,12 +10,12 @@ from evaluators import avss, ms3, s4
 from evaluators.annotation_tables import SPLITS, Column, Table, number_of, read_table
 from evaluators.avsbench_object import Subset
 from evaluators.avsbench_object import placed as placed_object
+from evaluators.clip_tables import parse_clip_name
 from evaluators.errors import DataError
 from evaluators.files import inside
 from evaluators.gt_reading import some
 from evaluators.videos import Video
 
-NAMED = 5
 MARKS = tuple(Column((name,), required=False) for name in ("uid", "label", "a_obj", "s_min", "category", "start"))
 
 
@@ -55,16 +55,17 @@ def _name(path: Path) -> str:
     if objects or minutes or (uid and label):
         return "avss"
     told = next((name for name in ("s4", "ms3") if name in path.name.lower()), "")
-    return told or ("s4" if category or start or _no_names(path) else "ms3")
+    if told or category or start:
+        return told or "s4"
+    return "ms3" if _has_splits(path, ms3.SUBSET) or not _has_splits(path, s4.SUBSET) else "s4"
 
 
-def _no_names(path: Path) -> bool:
-    """Whether a table names neither of MS3's columns and has the four of S4's places, as one without a header."""
+def _has_splits(path: Path, subset: Subset) -> bool:
+    """Whether splits stand in the subset's column of them, in a table of other names or of none."""
     try:
-        table = read_table(path, s4.SUBSET.columns)
+        return any(row[1] in SPLITS for row in read_table(path, subset.columns).rows)
     except DataError:
         return False
-    return any("no header" in remark for remark in table.remarks)
 
 
 def _subset(name: str) -> Subset:
@@ -80,7 +81,9 @@ def _check_words(path: Path, table: Table, column: int, known: frozenset[str], r
 
 def _of_object(subset: Subset, row: tuple[str, ...]) -> Video:
     name, split, category, start = row
-    return placed_object(subset, name, split, category, number_of(start), prefix=f"{subset.data}/")
+    named = parse_clip_name(name)
+    seconds = number_of(start) if start or named is None else named[1]
+    return placed_object(subset, name, split, category, seconds, prefix=f"{subset.data}/")
 
 
 def _semantic(row: tuple[str, ...]) -> Video:
