@@ -246,9 +246,11 @@ def stats(folder: Path, subset: str | None, svg: Path | None, json_file: Path | 
 @_told
 def gallery(folder: Path, dst: Path, subset: str | None, limit: int) -> None:
     """Write a page to look at and listen to: the frames of each video in a row with their masks, and its sound."""
+    from evaluators.progress import for_screen
+
     from .gallery import write_gallery
 
-    click.echo(f"open {write_gallery(folder, dst, subset or '', limit)}")
+    click.echo(f"open {write_gallery(folder, dst, subset or '', limit, for_screen(False))}")
 
 
 def _end(outcome: Outcome, folder: Path, quiet: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from evaluators.bars import Panel, bars, category_table, draw_figure, split_text
 from evaluators.distributions import SPLITS, by_category, by_split, imbalance
+from evaluators.errors import DataError
 from evaluators.videos import Video, VideoSet, find_videos, open_videos
 
 from .mask_sizes import mask_sizes
@@ -30,10 +31,9 @@ def stats_of(folder: Path, subset: str, looked_at: int = LOOKED_AT) -> Stats:
 
     Of all sets in the folder, or of ``subset`` (s4, ms3, avss). Per setting: ``classes``, ``videos`` and ``annotated_frames`` by
     split, ``published`` (the same as the paper or the released table says it), videos by category and split, imbalance, categories
-    per video, seconds per video, and ``masks``. Raises ``DataError`` ``unknown-layout`` and those of damaged tables.
+    per video, seconds per video, and ``masks``. Raises ``DataError`` ``not-a-folder``, ``unknown-layout`` and those of damaged tables.
     """
-    sets = list(find_videos(folder)) if not subset else []
-    sets = sets or [open_videos(folder, subset)]
+    sets = sets_of(folder, subset)
     settings: dict[str, Stats] = {}
     remarks = [remark for videos in sets for remark in videos.remarks]
     for videos in sets:
@@ -48,6 +48,14 @@ def stats_of(folder: Path, subset: str, looked_at: int = LOOKED_AT) -> Stats:
         "settings": dict(sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 9))),
         "remarks": remarks,
     }
+
+
+def sets_of(folder: Path, subset: str) -> list[VideoSet]:
+    """The set of ``subset``, or all in a folder. Raises ``DataError`` ``not-a-folder``, ``unknown-layout``."""
+    if not folder.is_dir():
+        raise DataError("not-a-folder", folder, "is no folder, expected one of AVSBench; check the path")
+    sets = [] if subset else list(find_videos(folder))
+    return sets or [open_videos(folder, subset)]
 
 
 def _set_stats(videos: VideoSet) -> Stats:
@@ -116,7 +124,7 @@ def _published(setting: str) -> Stats | None:
 
 def stats_text(stats: Stats) -> str:
     """The counts as tables with bars, for a terminal at least 80 columns wide."""
-    heading = f"AVSBench {', '.join(stats['sets'])}: {stats['videos']:,} videos, {stats['annotated_frames']:,} annotated frames"
+    heading = f"AVSBench {', '.join(stats['sets']).upper()}: {stats['videos']:,} videos, {stats['annotated_frames']:,} annotated frames"
     parts = [heading, *stats["remarks"][:10]]
     return "\n\n".join(
         [
@@ -208,7 +216,9 @@ def stats_svg(stats: Stats) -> str:
     panels = [
         Panel(setting.upper(), _note(counts), counts["categories"]) for setting, counts in stats["settings"].items()
     ]
-    return draw_figure(f"AVSBench {', '.join(stats['sets'])}: videos per category", "Videos per category", panels)
+    return draw_figure(
+        f"AVSBench {', '.join(stats['sets']).upper()}: videos per category", "Videos per category", panels
+    )
 
 
 def _note(counts: Stats) -> str:

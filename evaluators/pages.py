@@ -101,11 +101,15 @@ def size_class(width: int, height: int) -> str:
 
 
 def stage(photo: str, overlay: str, alt: str, width: int, height: int, above: str = "") -> str:
-    """A picture under its overlay (addresses; no overlay: ""), both stretched over one box of the picture's shape."""
+    """A picture under its overlay, either of them an address or "", both stretched over one box of the picture's shape."""
+    under = (
+        f'<img class="photo" src="{photo}" alt="{escaped(alt)}" loading="lazy" decoding="async" width="{int(width)}" height="{int(height)}">\n'
+        if photo
+        else ""
+    )
     over = f'<img class="overlay" src="{overlay}" alt="" loading="lazy" decoding="async">\n' if overlay else ""
     return f"""<div class="stage {size_class(width, height)}">
-<img class="photo" src="{photo}" alt="{escaped(alt)}" loading="lazy" decoding="async" width="{int(width)}" height="{int(height)}">
-{over}{above}
+{under}{over}{above}
 </div>"""
 
 

@@ -51,13 +51,15 @@ function go(step) {
 }
 
 function toggle(sound) {
-  const audio = sound.querySelector("audio");
+  const audio = sound && sound.querySelector("audio");
+  if (!audio) return;
   if (audio.paused) audio.play().catch(() => sound.classList.remove("playing"));
   else audio.pause();
 }
 
 function wirePlayer(sound, card) {
   const audio = sound.querySelector("audio");
+  if (!audio) return;
   const line = sound.querySelector(".wave i");
   const button = sound.querySelector(".play");
   const length = () => Number(sound.dataset.seconds) || audio.duration; // what the waveform stands for
