@@ -24,9 +24,7 @@ from avsbench_tools.gallery import write_gallery
 from evaluators.avss import avss_categories
 from evaluators.errors import DataError
 from evaluators.masks import write_label_map
-from evaluators.overlays import COLOURS, draw_regions
-from evaluators.pages import HALF, POLICY, Menu, assets, envelope, filters, heights, wave_path
-from evaluators.spread import Part, spread
+from evaluators.pages import POLICY
 from evaluators.videos import find_videos, write_videos
 
 HOSTILE = '"><script>document.title="owned"<img src=x onerror="document.title=1">\'&'
@@ -157,18 +155,6 @@ def test_an_overlay_is_the_mask_in_its_colour(folder: Path, tmp_path: Path) -> N
     assert seen[:, :, 3].any()
 
 
-def test_regions_are_filled_in_their_number_and_void_is_hatched() -> None:
-    region, void = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
-    region[5:20, 5:20], void[25:, 25:] = True, True
-    seen = np.array(draw_regions([(region, 9)], void).convert("RGBA"))
-    assert seen[24, 24].tolist() == [*bytes.fromhex(COLOURS[1][1:]), 97]  # 0.38 of 255
-    assert {tuple(pixel) for pixel in seen[56:74, 56:74].reshape(-1, 4).tolist()} == {
-        (0, 0, 0, 100),
-        (255, 255, 255, 170),
-    }
-    assert seen[2, 70].tolist() == [0, 0, 0, 0]
-
-
 def test_what_is_missing_or_damaged_is_told_on_its_card(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "Single-source", tmp_path / "Single-source")
     data = tmp_path / "Single-source" / "s4_data"
@@ -280,34 +266,6 @@ def test_paths_that_leave_the_dataset_are_refused(folder: Path, tmp_path: Path) 
     manifest.write_text(manifest.read_text().replace("ms3_data/audio_wav", "../../audio_wav"))
     with pytest.raises(DataError, match="unsafe-path"):
         write_gallery(tmp_path / "set", tmp_path / "page", "", 10)
-
-
-def test_menus_and_waveforms_of_all_pages() -> None:
-    text = filters([Menu("split", "All splits", {"b<": 2, "a": 1}, str.upper)], 3)
-    assert re.findall(r'<option value="(.*?)">(.*?)</option>', text) == [
-        ("", "All splits"),
-        ("a", "A (1)"),
-        ("b&lt;", "B&lt; (2)"),
-    ]
-    pcm = np.zeros((40, 2), np.int16)
-    pcm[0:10, 0], pcm[30:, 1] = 16384, -32768
-    assert envelope(pcm, 4).tolist() == [[0.5, 0, 0, 0], [0, 0, 0, 1]]
-    assert heights(envelope(pcm, 4))[1] == [0, 0, 0, HALF - 1]
-    assert wave_path([0, 19], 20) == "M0.5 19.5v1M1.5 1v38"
-
-
-def test_items_take_turns_by_their_parts() -> None:
-    items = ["dog1", "dog2", "dog3", "cat1", "test"]
-    part = {item: Part("s", "test" if item == "test" else "train", (item[:3],)) for item in items}
-    assert spread(items, part.__getitem__, 2) == ["cat1", "test"]  # the rarest first
-    assert spread(items, part.__getitem__, 3) == ["dog1", "cat1", "test"]
-    assert spread(items, part.__getitem__, 99) == items and spread(items, part.__getitem__, 0) == []
-
-
-def test_styles_have_the_colours_of_the_overlays() -> None:
-    css = assets("gallery.css")
-    for number, colour in enumerate(COLOURS):
-        assert f".c{number} {{ fill: {colour}; }}" in css and f".c{number} i {{ background: {colour}; }}" in css
 
 
 @pytest.fixture

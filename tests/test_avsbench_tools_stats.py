@@ -19,7 +19,6 @@ from mini_avsbench import write_avss, write_ms3, write_s4
 from avsbench_tools.mask_sizes import objects_of
 from avsbench_tools.published import published_categories, published_counts
 from avsbench_tools.stats import stats_of, stats_svg, stats_text
-from evaluators.bars import bar
 from evaluators.errors import DataError
 
 METADATA = Path(__file__).parents[2] / "shared" / "data" / "avsbench" / "metadata.csv"
@@ -154,10 +153,3 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 def test_a_folder_of_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unknown-layout"):
         stats_of(tmp_path, "")
-
-
-def test_a_bar_is_in_proportion_and_never_empty() -> None:
-    assert bar(10, 10) == "█" * 30
-    assert bar(5, 10) == "█" * 15
-    assert bar(1, 100_000) == "▏"
-    assert bar(0, 10) == ""
