@@ -1,8 +1,8 @@
 """Writes a set of videos as COCO JSON, a file per split that pycocotools opens; the only module here that knows pycocotools.
 
 An image is a frame: ``file_name`` relative to the root of the set, ``video_id``, ``frame_index`` from 0, ``seconds`` (where
-in the video it was taken: the end of its second), ``annotated``. Frames without a usable mask are listed too, with
-``"annotated": false``: nothing is known of them. An annotated frame without annotations is empty.
+in the video it was taken: the end of its second), ``annotated``. Frames without a mask, such as all but the first of S4's
+training videos, are listed with ``"annotated": false``: nothing is known of them. An annotated frame without annotations is empty.
 
 An annotation holds all pixels of one category in a frame as compressed run lengths: AVSBench doesn't tell instances apart.
 ``area`` in pixels, ``bbox`` as x, y, width, height in pixels. Label maps keep their indices as category ids; S4's categories
@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -31,15 +31,16 @@ from evaluators.categories import VOID
 from evaluators.engines import Engine, Lost
 from evaluators.errors import DataError
 from evaluators.files import atomic_write, inside
-from evaluators.ground_truth import LABELS
-from evaluators.masks import Array
+from evaluators.ground_truth import LABELS, MASK
 from evaluators.progress import Progress
 from evaluators.rejections import Rejection
 from evaluators.videos import Video, VideoSet
 
 from .coco_frames import ReadFrame, read_video
+from .conversions import refusal
 from .outcome import Outcome
 from .s4_categories import s4_categories
+from .source_masks import Array, MaskSource
 
 ONE_CATEGORY = "sounding object"  # of masks that have no category
 Record = dict[str, Any]
@@ -67,17 +68,16 @@ def write_coco(
     """Write ``instances_<split>.json`` into ``dst`` for each of ``splits``, or of all where none is named.
 
     The bytes depend on nothing but the files of ``videos``; what an earlier run wrote is written anew.
-    Rejections: ``image-missing``, ``image-unreadable``, ``mask-missing``, ``size-mismatch``, ``unknown-label``,
-    ``unsafe-path``, ``duplicate-video``, ``video-missing``, ``worker-lost``, and ``gt-...`` of :func:`evaluators.masks.decode_gt`.
-    Warnings: ``stray-values``, ``stray-category``, ``void-pixels``.
+    Rejections are of one video each, as of ``avsbench convert``: ``frame-...``, ``mask-...``, ``size-mismatch``, ``off-palette``,
+    ``label-range``, ``labels-differ``, ``unsafe-path``, ``worker-lost``; warnings: ``stray-colours``, ``labels-differ``,
+    ``stray-category``, ``unnamed-category``, ``void-pixels``.
     Raises ``DataError`` ``bad-selection`` for a split that no video has.
     """
     rejections: list[Rejection] = []
     lines, done = [f"file names in the JSON are relative to {videos.root}"], 0
     with Engine(workers, warm_up=__name__) as engine:
-        for split, all_of_split in _chosen(videos, splits).items():
+        for split, those in _chosen(videos, splits).items():
             path = inside(dst, f"instances_{split}.json")
-            those = _once_each(all_of_split, rejections)
             with progress.stage(split, len(those)) as advance:
                 counts = _write(path, videos, split, _encoded(engine, videos, those, rejections, advance))
             done += counts.videos
@@ -115,15 +115,6 @@ def _chosen(videos: VideoSet, splits: Sequence[str]) -> dict[str, list[Video]]:
     return {split: by_split[split] for split in dict.fromkeys(splits or by_split)}
 
 
-def _once_each(videos: Iterable[Video], rejections: list[Rejection]) -> list[Video]:
-    once: dict[tuple[str, str], Video] = {}
-    for video in videos:
-        if once.setdefault((video.setting, video.id), video) is not video:
-            message = "stands in the table twice; the first line is used, remove the other"
-            rejections.append(Rejection("video", video.id, "duplicate-video", message))
-    return list(once.values())
-
-
 def _encoded(
     engine: Engine,
     videos: VideoSet,
@@ -133,12 +124,13 @@ def _encoded(
 ) -> Iterator[tuple[Video, _Encoded]]:
     """Each video that has frames with what came of it, in order, whoever finishes first."""
     numbers = {category["name"]: category["id"] for category in coco_categories(videos)}
-    work = partial(_encode, replace(videos, videos=()), numbers)
+    masks = MaskSource(videos.root, videos.kind, videos.categories, videos.colours)
+    work = partial(_encode, masks, videos.table.suffix == ".csv", numbers if videos.kind == MASK else {})
     waiting: dict[int, _Encoded] = {}
     wanted = 0
     for outcome in engine.run(work, list(enumerate(those))):
         place, video = outcome.item
-        lost = Rejection("video", video.id, "worker-lost", "killed the process that read it; look at its files")
+        lost = refusal(video, "worker-lost", "its files killed the worker process each time; is there enough memory?")
         waiting[place] = _Encoded([], [lost]) if isinstance(outcome.result, Lost) else outcome.result
         while wanted in waiting:
             encoded = waiting.pop(wanted)
@@ -149,16 +141,15 @@ def _encoded(
             wanted += 1
 
 
-def _encode(videos: VideoSet, numbers: dict[str, int], item: tuple[int, Video]) -> _Encoded:
-    """Read a video's frames and pack its masks. ``numbers``: of the categories, by name."""
+def _encode(masks: MaskSource, counted: bool, numbers: dict[str, int], item: tuple[int, Video]) -> _Encoded:
+    """Read a video and pack its masks. ``numbers``: of the categories of binary masks, by name."""
     _, video = item
-    found = read_video(videos, video)
-    category = None if videos.kind == LABELS else video.category if videos.name == "s4" else ONE_CATEGORY
-    number = None if category is None else numbers[category or ONE_CATEGORY]
+    found = read_video(masks, video, counted=counted)
+    number = numbers.get(video.category, numbers.get(ONE_CATEGORY)) if numbers else None
     images = [
         (_image(read), [] if read.labels is None else list(_annotations(read.labels, number))) for read in found.frames
     ]
-    return _Encoded(images, found.rejections)
+    return _Encoded(images, list(found.rejections))
 
 
 def _image(read: ReadFrame) -> Record:
