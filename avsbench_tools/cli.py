@@ -27,6 +27,7 @@ _told = told(
         "missing-package",
         "nested-folders",
         "other-conversion",
+        "other-swap",
         "bad-selection",
         "no-such-file",
     },
@@ -205,7 +206,8 @@ def logmels(src: Path, dst: Path, form: str, quiet: bool) -> None:
 def swap_audio(
     src: Path, dst: Path, clips: Path, clip_dir: Path, subset: str | None, seed: int, workers: int | None, quiet: bool
 ) -> None:
-    """Replace each video's sound by a VGGSound clip of its category (AVS-M-SS of the VPO paper), in a dataset folder DST."""
+    """Replace each video's sound by a VGGSound clip of its category (AVS-M-SS of the VPO paper), in a folder DST
+    of SRC's own layout. The same command again goes on where it was stopped."""
     from evaluators.progress import for_screen
 
     from .swap_audio import swap

@@ -32,6 +32,7 @@ from evaluators.progress import Progress
 from evaluators.rejections import WARNINGS, Rejection
 from evaluators.videos import VideoSet, open_videos
 
+from .conversions import refusal
 from .official import write_tables
 from .outcome import Outcome, write_rejections
 from .s4_categories import s4_categories
@@ -59,12 +60,12 @@ def swap(
 
     Rejected videos: ``several-sources``, ``no-label`` (no category with a label of VGGSound), ``other-setting``, ``no-clip``,
     ``duplicate-video``, ``file-missing``, ``clip-missing``, ``clip-changed``. Clips that aren't used are warnings.
-    Raises ``DataError``: those of reading the tables, ``bad-option``, ``not-empty``, ``other-swap``.
+    Raises ``DataError``: those of reading the tables, ``bad-option``, ``nested-folders``, ``not-empty``, ``other-swap``.
     """
     videos = _opened(src, subset)
     if seed < 0:
         raise DataError("bad-option", "--seed", f"found {seed}, expected 0 or more")
-    _check_place(src, dst)
+    _check_place({src, videos.root}, dst)
     facts = _facts(dst, videos, seed, clips)
     wanted, unwanted = single_sources(videos.videos)
     with Engine(workers, warm_up=__name__) as engine:
@@ -97,11 +98,12 @@ def _opened(src: Path, subset: str) -> VideoSet:
     return videos
 
 
-def _check_place(src: Path, dst: Path) -> None:
-    """Raise ``DataError`` ``bad-option`` where one folder lies in the other, ``not-empty`` where DST holds something else."""
-    here, there = src.resolve(), dst.resolve()
-    if here.is_relative_to(there) or there.is_relative_to(here):
-        raise DataError("bad-option", dst, f"lies in {src}, or that in it; give a folder beside it")
+def _check_place(sources: Iterable[Path], dst: Path) -> None:
+    """Raise ``DataError`` ``nested-folders`` where one folder lies in the other, ``not-empty`` where DST holds something else."""
+    there = dst.resolve()
+    for source in sources:
+        if source.resolve().is_relative_to(there) or there.is_relative_to(source.resolve()):
+            raise DataError("nested-folders", dst, f"and {source} lie in each other; give a folder of its own")
     try:
         names = sorted(os.listdir(dst))
     except FileNotFoundError:
@@ -154,7 +156,7 @@ def _without_clip(wanted: Wanted, plan: Iterable[Swap]) -> Iterator[Rejection]:
         if name not in planned:
             label = s4_categories()[category].vggsound
             message = f"no clip of {label!r} of VGGSound's {side(video.split)} split can be used for it; get more"
-            yield Rejection("video", name, "no-clip", message)
+            yield refusal(video, "no-clip", message)
 
 
 def _read_plan(dst: Path, wanted: Wanted) -> tuple[list[Swap], list[Rejection]]:

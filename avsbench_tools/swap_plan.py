@@ -18,6 +18,7 @@ from evaluators.clips import ClipRecord
 from evaluators.rejections import Rejection
 from evaluators.videos import Video
 
+from .conversions import refusal
 from .official import SINGLE
 from .s4_categories import s4_categories
 
@@ -71,7 +72,7 @@ def single_sources(videos: Iterable[Video]) -> tuple[Wanted, list[Rejection]]:
         if not problem and video.id in wanted:
             problem = "duplicate-video", "stands in the table twice; the first line is used, remove the other"
         if problem:
-            rejections.append(Rejection("video", video.id, *problem))
+            rejections.append(refusal(video, *problem))
         else:
             wanted[video.id] = (video, name)
     return wanted, rejections
@@ -163,9 +164,7 @@ def give(videos: Sequence[Video], clips: Sequence[Heard], splits: Splits) -> dic
             continue
         mine = _least_used(open_to_it, uses)
         idle = _least_used(clips, uses)
-        if (
-            uses[idle.clip.id] < uses[mine.clip.id]
-        ):  # it may not have that one, but another may, who then hands on its own
+        if uses[idle.clip.id] < uses[mine.clip.id]:  # one that it may not have, but another may, who hands on its own
             for other, theirs in given.values():
                 if allowed(other, idle.clip, splits) and allowed(video, theirs.clip, splits):
                     given[other.id], mine = (other, idle), theirs

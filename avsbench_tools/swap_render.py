@@ -14,6 +14,7 @@ from evaluators.files import atomic_write, inside, link_or_copy
 from evaluators.rejections import Rejection
 from evaluators.videos import Video
 
+from .conversions import refusal
 from .logmel import log_mel
 from .media import SAMPLE_RATE, Samples
 from .official import official_video
@@ -50,7 +51,7 @@ def render(studio: Studio, item: tuple[Swap, Video]) -> bool | Rejection:
             raise DataError("file-missing", missing[0], "a frame or mask isn't there; complete the dataset")
         sound = cut(studio.clip_dir, line.file, line.start_sample, line.sha256)
     except DataError as error:
-        return Rejection("video", video.id, error.reason, f"{error.where}: {error.message}")
+        return refusal(video, error.reason, f"{error.where}: {error.message}")
     for source, place in links:
         link_or_copy(source, place)
     for path in log_mels:
