@@ -3,7 +3,7 @@
 16 kHz sound in [-1, 1), windows of 400 samples (25 ms) every 160 (10 ms), without any padding; each times the periodic Hann
 window ``0.5 - 0.5 cos(2 pi n / 400)``, filled with zeros to 512, and the magnitude of its Fourier transform taken, 257 bins
 ``31.25 k`` Hz. 64 triangles, evenly spaced on the mel scale ``1127 ln(1 + f / 700)`` from 125 to 7500 Hz and linear in it, sum
-magnitudes to bands; bin 0 belongs to none. The logarithm is ``ln(band + 0.01)``. Examples are 96 rows (0.96 s), one after the
+magnitudes to bands. The logarithm is ``ln(band + 0.01)``. Examples are 96 rows (0.96 s), one after the
 other, and what doesn't fill one is left out: 5 s give 498 rows and 5 examples, the last ending at 4.8 s.
 
 Source: AVSBench f7414af ``torchvggish/mel_features.py``, ``vggish_input.py``, ``vggish_params.py``; ``preprocess_s4.py``.
@@ -73,7 +73,6 @@ def mel_weights() -> Float64:
     edges = np.linspace(_mel(LOWEST_HZ), _mel(HIGHEST_HZ), BANDS + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     weights: Float64 = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
-    weights[0] = 0.0
     weights.flags.writeable = False
     return weights
 

@@ -211,9 +211,9 @@ def _seek(container: Any, start_seconds: float) -> Fraction:
 def _frames(container: Any, stream: Any, origin: Fraction) -> Iterator[Any]:
     """Pictures from ``origin`` on, one thread: several videos are read at once, each in a process."""
     stream.thread_type = "NONE"
-    early = True
+    first, early = origin / stream.time_base, True
     for frame in container.decode(stream):
-        early = early and frame.pts is not None and frame.pts * frame.time_base < origin
+        early = early and frame.pts is not None and frame.pts < first
         if not early:
             yield frame
 
@@ -225,10 +225,11 @@ def _at_constant_rate(frames: Iterator[Any], stream: Any, origin: Fraction) -> I
     1.1 pictures off what was handed out before.
     """
     rate = stream.guessed_rate or stream.average_rate or Fraction(25)
+    tick, start = float(stream.time_base * rate), float(origin * rate)
     done, before = 0, None
     for frame in frames:
-        length = float(round((frame.duration or 0) * frame.time_base * rate) or 1)
-        late = 0.0 if frame.pts is None else float((frame.pts * frame.time_base - origin) * rate) - done
+        length = float(round((frame.duration or 0) * tick) or 1)
+        late = 0.0 if frame.pts is None else frame.pts * tick - start - done
         ends = late + length
         if late < 0 < ends:
             late = 0.0

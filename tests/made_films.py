@@ -19,7 +19,7 @@ def write_film(
     times: Sequence[float] = (),
     sound: Samples | None = None,
     *,
-    fps: int = 10,
+    fps: int | Fraction = 10,
     size: tuple[int, int] = (12, 16),
     rate: int = RATE,
 ) -> Path:
@@ -49,7 +49,7 @@ def at_rate(fps: float, count: int) -> list[float]:
     return [number / fps for number in range(count)]
 
 
-def _picture_stream(container: Any, fps: int, size: tuple[int, int]) -> Any:
+def _picture_stream(container: Any, fps: int | Fraction, size: tuple[int, int]) -> Any:
     stream = container.add_stream("ffv1", rate=fps)
     stream.height, stream.width = size
     stream.pix_fmt = "bgr0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_the_sixteenth_of_sixteen_pictures_of_each_second(tmp_path: Path) -> Non
 
 def test_rates_that_are_not_whole_count_as_the_nearest(tmp_path: Path) -> None:
     """29.97 counts as 30: pictures 28, 58, 88, although 88 comes 2.94 s after the first."""
-    film = write_film(tmp_path / "a.mkv", at_rate(30000 / 1001, 90), fps=30)
+    film = write_film(tmp_path / "a.mkv", at_rate(30000 / 1001, 90), fps=Fraction(30000, 1001))
     assert greys(second_frames(film, 3)) == [28, 58, 88]
 
 
@@ -194,6 +195,7 @@ def test_sound_cut_short_begins_and_ends_at_the_same_samples(tmp_path: Path) -> 
     noise = np.random.default_rng(1).integers(-9000, 9000, 88_200).astype(np.int16)
     film = write_film(tmp_path / "a.mkv", sound=noise, rate=44_100)
     whole = read_audio(film)
+    assert len(whole) == 32_000  # 88,200 at 44.1 kHz are 2 s
     for seconds in (0.1, 0.5, 1.3):
         np.testing.assert_array_equal(read_audio(film, seconds), whole[: round(seconds * 16_000)])
 

@@ -103,6 +103,10 @@ def test_the_official_layout_of_s4(tmp_path: Path, raw: Path) -> None:
         np.testing.assert_array_equal(np.frombuffer(file.readframes(80_000), "<i2"), read_audio(source, 5))
     tensor = read_tensor((data / f"audio_log_mel/train/dog_barking/{name}.pkl").read_bytes(), name)
     np.testing.assert_array_equal(tensor, log_mel(read_audio(source, 5)))
+    lines = [json.loads(line) for line in (dst / "prepared.jsonl").read_text().splitlines()]
+    assert [Path(line["audio_file"]).stem for line in lines[1:]] == [
+        row[0] for row in S4_ROWS
+    ]  # in the order of the table
     assert sum(path.is_file() for path in dst.rglob("*")) == 3 * 7 + 2  # 5 frames, wav, log-mel; csv, prepared.jsonl
 
 
@@ -170,9 +174,9 @@ def test_other_sizes_are_refused(size: str) -> None:
 
 
 def test_what_is_missing_short_or_no_film(tmp_path: Path, raw: Path) -> None:
-    rows = [*S4_ROWS, ("gone_0_5000", "0", "dog_barking", "test"), ("brief_0_5000", "0", "dog_barking", "test")]
+    rows = [*S4_ROWS, ("brief_0_5000", "0", "dog_barking", "test")]
     rows += [("page_0_5000", "0", "dog_barking", "test"), ("mute_0_5000", "0", "dog_barking", "test")]
-    rows += [("still_0_5000", "0", "dog_barking", "test")]
+    rows += [("still_0_5000", "0", "dog_barking", "test"), ("gone_0_5000", "0", "dog_barking", "test")]
     film(raw / "brief_0_5000.mp4", 3)
     (raw / "page_0_5000.mp4").write_text("<title>Sorry</title>")
     write_film(raw / "mute_0_5000.mp4", at_rate(10, 50))
@@ -180,11 +184,11 @@ def test_what_is_missing_short_or_no_film(tmp_path: Path, raw: Path) -> None:
     result = run(raw, table(tmp_path / "t.csv", rows), tmp_path / "out")
     assert result.exit_code == 1
     dst = tmp_path / "out"
-    assert reasons(dst) == {
-        "gone_0_5000": "video-missing",
-        "page_0_5000": "video-unreadable",
-        "mute_0_5000": "no-audio",
-    }
+    assert list(reasons(dst).items()) == [  # in the order of the table
+        ("page_0_5000", "video-unreadable"),
+        ("mute_0_5000", "no-audio"),
+        ("gone_0_5000", "video-missing"),
+    ]
     told = [json.loads(line) for line in (dst / "warnings.jsonl").read_text().splitlines()]
     assert [(row["item"], row["reason"]) for row in told] == [
         ("brief_0_5000", "video-short"),
@@ -197,6 +201,11 @@ def test_what_is_missing_short_or_no_film(tmp_path: Path, raw: Path) -> None:
     assert not list(dst.rglob("*mute*"))
     log = read_tensor((dst / "s4_data/audio_log_mel/test/dog_barking/brief_0_5000.pkl").read_bytes(), "")
     np.testing.assert_array_equal(log[3:], [log[2], log[2]])
+    with wave.open(str(dst / "s4_data/audio_wav/test/dog_barking/brief_0_5000.wav")) as file:
+        assert file.getnframes() == 80_000
+        heard = np.frombuffer(file.readframes(80_000), "<i2")
+    assert heard[:48_000].any()
+    assert not heard[48_000:].any()
     last = [(dst / f"s4_data/visual_frames/test/dog_barking/brief_0_5000/brief_0_5000_{k}.png") for k in (3, 4, 5)]
     assert len({path.read_bytes() for path in last}) == 1
 
@@ -220,10 +229,24 @@ def test_what_was_deleted_or_came_anew_is_made_again(tmp_path: Path, raw: Path) 
     source = film(raw / "val/cat_meowing/catBBBBBBBB_0_5000.mp4", 4)
     assert "1 videos written, 2 were there" in run(raw, listed, dst).output
     assert reasons(dst, "warnings.jsonl") == {"catBBBBBBBB_0_5000": "audio-short"}
-    source.write_bytes(b"broken")  # what was made of the earlier file is no longer listed
-    result = run(raw, listed, dst)
+    source.write_bytes(b"broken")
+    assert (
+        "2 were there, 1 rejected" in run(raw, listed, dst).output
+    )  # what was made of the earlier file is no longer listed
     assert reasons(dst) == {"catBBBBBBBB_0_5000": "video-unreadable"}
-    assert "0 videos written, 2 were there, 1 rejected" in result.output
+    assert "catBBBB" not in (dst / "s4_meta_data.csv").read_text()
+
+
+def test_what_was_deleted_and_can_not_be_made_again(tmp_path: Path, raw: Path) -> None:
+    """The journal knows the file, but a frame is gone and the file no longer decodes, at the same size and time."""
+    listed, dst = table(tmp_path / "t.csv"), tmp_path / "out"
+    run(raw, listed, dst)
+    source = raw / "val/cat_meowing/catBBBBBBBB_0_5000.mp4"
+    facts = source.stat()
+    source.write_bytes(bytes(facts.st_size))
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    next(dst.rglob("catBBBBBBBB_0_5000_3.png")).unlink()
+    assert "0 videos written, 2 were there, 1 rejected" in run(raw, listed, dst).output
     assert "catBBBB" not in (dst / "s4_meta_data.csv").read_text()
 
 
