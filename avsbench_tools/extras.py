@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 
 from evaluators.avss import COLOURS, INDICES
-from evaluators.clip_tables import SPLITS
 
 from .disk import FOLDER, Disk
 from .findings import Finding, finding
-from .holdings import Holding, Item, wanted_files
+from .holdings import OTHER_FORMS, WORDS, Holding, Item, wanted_files
 
-WORDS = {**SPLITS, "validate": "val"}  # how people call splits
 _NUMBER = re.compile(r"\d+(?=\.[a-z]+$)")
 
 
@@ -90,7 +89,10 @@ def _add(wanted: dict[str, set[str]], path: str) -> None:
 
 
 def _with_twin(path: str) -> tuple[str, ...]:
-    """AVSBench-semantic has each mask twice, and both may be there."""
+    """Names that are as good: AVSBench-semantic has each mask twice, log-mels have several forms."""
+    body, suffix = os.path.splitext(path)
+    if suffix in OTHER_FORMS:
+        return path, *(f"{body}{other}" for other in OTHER_FORMS[suffix])
     for kind, other in ((INDICES, COLOURS), (COLOURS, INDICES)):
         if f"/{kind}/" in path:
             return path, path.replace(f"/{kind}/", f"/{other}/")

@@ -8,7 +8,6 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from evaluators.errors import DataError
@@ -16,13 +15,12 @@ from evaluators.log_mels import read_log_mel
 from evaluators.media_headers import missing_bytes, sound_format
 
 from .findings import Seen
-from .holdings import OFFICIAL, SUBSETS, Holding, Item
-from .listing import OTHER_FORMS
+from .holdings import OFFICIAL, OTHER_FORMS, SUBSETS, Holding, Item
 from .mask_checks import mask_seen
+from .source_files import read_bytes
 
 RATE = 16_000
 OFFICIAL_SIZE = (224, 224)  # of frames and masks of S4 and MS3
-LOG_MEL = (1, 96, 64)  # of each second
 SLACK = 0.5  # seconds
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 TAIL = 64  # bytes in which a picture's end is looked for: some writers fill up
@@ -47,8 +45,7 @@ def _pictures(holding: Holding, item: Item) -> Iterator[Seen]:
     for frame in item.frames:
         image, seen = _image(holding.root, frame.image_file) if frame.image_file else (None, [])
         yield from seen
-        data = _bytes(holding.root, frame.mask_file) if frame.mask_file else b""
-        mask, seen = mask_seen(holding, item, frame.mask_file, data) if data else (None, [])
+        mask, seen = _mask(holding, item, frame.mask_file) if frame.mask_file else (None, [])
         yield from seen
         if image and mask and image != mask:
             yield Seen("mask-size", "masks of another size than their frame", _sizes(frame.mask_file, mask, image))
@@ -70,12 +67,14 @@ def _text(size: Size) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _bytes(root: Path, name: str) -> bytes:
-    """A file's bytes, none where it isn't there, which was told before."""
+def _mask(holding: Holding, item: Item, name: str) -> tuple[Size | None, list[Seen]]:
+    """As ``mask_seen``; that a file is missing or empty was told of its listing."""
     try:
-        return (root / name).read_bytes()
-    except OSError:
-        return b""
+        return mask_seen(holding, item, name, read_bytes(holding.root, name, "mask"))
+    except DataError as error:
+        if error.reason in ("mask-missing", "mask-empty"):
+            return None, []
+        return None, [Seen(error.reason, "masks that can't be opened", f"{name} ({error.message.split('; ')[0]})")]
 
 
 def _image(root: Path, name: str) -> tuple[Size | None, list[Seen]]:
@@ -142,14 +141,13 @@ def _log_mel(root: Path, name: str, seconds: int) -> Iterator[Seen]:
         return
     try:
         log_mel = read_log_mel(path)
-    except DataError as error:
-        yield Seen(error.reason, "log-mels that can't be read", f"{name} ({error.message.split('; ')[0]})")
+    except (OSError, DataError) as error:
+        reason, message = (error.reason, error.message) if isinstance(error, DataError) else ("log-mel-unreadable", "")
+        yield Seen(reason, "log-mels that can't be read", f"{name} ({message.split('; ')[0] or error})")
         return
-    if log_mel.shape[1:] != LOG_MEL or (seconds and len(log_mel) != seconds):
-        expected = f"expected ({seconds or 'seconds'}, 1, 96, 64)"
-        yield Seen("log-mel-shape", f"log-mels of another shape, {expected}", f"{name} {log_mel.shape}")
-    elif not np.isfinite(log_mel).all():
-        yield Seen("log-mel-nonfinite", "log-mels with values that are no numbers", name)
+    if seconds and len(log_mel) != seconds:
+        text = f"log-mels of another length, expected ({seconds}, 1, 96, 64)"
+        yield Seen("log-mel-length", text, f"{name} {log_mel.shape}")
 
 
 def _clip(root: Path, name: str) -> Iterator[Seen]:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-NAMED = 5  # names of one finding that a line shows
+NAMED = 3  # names of one finding that a line shows
 MEND = "mend the table"
 AGAIN = "get or write it again"
 GET = "get the rest of the dataset, or make them from the raw videos: avsbench prepare"
+MAKE = "avsbench prepare makes them from the raw videos"
 CONVERT = "avsbench convert --to object writes 0 and 255"
 
 REMEDIES = {  # by reason; those of other reasons stand in the message
@@ -57,8 +58,10 @@ REMEDIES = {  # by reason; those of other reasons stand in the message
     "audio-rate": "avsbench prepare writes 16 kHz",
     "audio-channels": "avsbench prepare writes one channel",
     "audio-length": "a second of sound belongs to each frame; avsbench prepare cuts and fills",
-    "log-mel-nonfinite": AGAIN,
-    "log-mel-shape": "expected (seconds, 1, 96, 64); avsbench prepare makes them from the raw videos",
+    "log-mel-length": "the official loaders expect one example for each frame; avsbench prepare makes them",
+    **dict.fromkeys(("log-mel-shape", "log-mel-nonfinite", "log-mel-unreadable", "no-tensor"), MAKE),
+    **dict.fromkeys(("pickle-damaged", "safetensors-damaged"), MAKE),
+    "unsafe-pickle": "never load it with pickle or torch.load; get the dataset from its authors again",
     "clip-unreadable": AGAIN,
     "clip-truncated": AGAIN,
 }

@@ -7,16 +7,14 @@ AVSBench. Rows that can't be used are told and left out, so that the rest of a d
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evaluators import avss, ms3, s4
-from evaluators.annotation_tables import Column, number_of, read_table
+from evaluators import avss, clip_tables, ms3, s4
+from evaluators.annotation_tables import SPLITS, Column, number_of, read_table
 from evaluators.avsbench_object import AUDIO_FOLDER, IMAGE_FOLDER, LOG_MEL_FOLDER, MASK_FOLDER, Subset, find
 from evaluators.avsbench_object import placed as place_object
 from evaluators.categories import voc_colour
@@ -25,10 +23,13 @@ from evaluators.ground_truth import LABELS, MASK
 from evaluators.gt_reading import safe, visible
 from evaluators.videos import Frame, Video, read_videos
 
-from .findings import Finding, finding
+from .findings import Finding, finding, some
 
 FRAMES, MASKS, AUDIO, LOG_MELS = KINDS = ("frames", "masks", "audio", "log-mels")
-OFFICIAL, MANIFEST, TABLE_ONLY = "official", "manifest", "table"  # forms of a holding
+OFFICIAL, MANIFEST = "official", "manifest"  # forms of a holding: the published layout, a dataset folder of ours
+TABLE_ONLY, WITHOUT_TABLE = "table", "without table"  # half of one
+OTHER_FORMS = {".pkl": (".npy", ".safetensors")}  # a published pickle may have been replaced
+WORDS = {**clip_tables.SPLITS, "validate": "val"}  # how people call splits
 SUBSETS = {"s4": s4.SUBSET, "ms3": ms3.SUBSET}
 MODALITIES = (MASK_FOLDER, IMAGE_FOLDER, AUDIO_FOLDER, LOG_MEL_FOLDER)
 _YOUTUBE = re.compile(r"([A-Za-z0-9_-]{11})(?:_\d+){0,2}")
@@ -51,6 +52,7 @@ class Item:
     origin: str = ""  # what should not stand in two splits: the video on the web, the picture
     seconds: int = 0  # of its sound; 0 where nothing says
     line: int = 0  # of the table
+    written: str = ""  # the split as the table has it, where that is no split
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Holding:
     root: Path
     tables: tuple[Path, ...]
     items: tuple[Item, ...]
-    form: str = OFFICIAL  # OFFICIAL, MANIFEST (a dataset folder of ours), TABLE_ONLY (files are not looked for)
+    form: str = OFFICIAL  # or another form
     kind: str = MASK  # MASK or LABELS
     categories: tuple[str, ...] = ()  # name by index
     colours: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
@@ -107,12 +109,18 @@ def loose_object_holding(path: Path) -> Found:
 
 
 def _object_item(subset: Subset, root: Path, prefix: str, row: Sequence[str]) -> Item:
-    name, split, category, start = row
+    name, written, category, start = row
+    split = meant_split(written)
     words = {"video": name, "split": split, "category": category}
     folders = [safe(root, f"{prefix}{MASK_FOLDER}/{form.format(**words)}") for form in subset.masks]
     masks = next((path for path in folders if (root / path).is_dir()), folders[0])
     video = place_object(subset, name, split, category, number_of(start), prefix=prefix, mask_folder=masks)
-    return item_of(video)
+    return replace(item_of(video), written=written if written != split else "")
+
+
+def meant_split(word: str) -> str:
+    """train, val or test for the words that people use for them; other words as they are."""
+    return word if word in SPLITS else WORDS.get(word.lower(), word)
 
 
 def item_of(video: Video) -> Item:
@@ -142,9 +150,9 @@ def semantic_holding(folder: Path, prefix: str = "", table: str = avss.TABLE) ->
     """AVSBench-semantic by its table, or by a table of the same columns; None where that isn't one."""
     base = folder / prefix
     path = base / table
-    if not {"uid", "label", "split"} <= header(path):
-        return None
     there = tuple(f"{prefix}{label}" for label in avss.FRAMES if (base / label).is_dir())
+    if not path.is_file() or not (there or {"uid", "label", "split"} <= header(path)):
+        return None
     categories, findings = _names(base / avss.NAMES)
     holding = Holding(
         "avss",
@@ -157,7 +165,7 @@ def semantic_holding(folder: Path, prefix: str = "", table: str = avss.TABLE) ->
         {voc_colour(index): index for index in range(len(categories))},
         folders=there,
     )
-    strange: Counter[str] = Counter()
+    strange: dict[str, list[str]] = {}
     filled, told = _filled(holding, avss.COLUMNS, lambda row: _semantic_item(folder, prefix, row, categories, strange))
     if not _any_folder(filled, avss.INDICES):
         filled = replace(filled, items=tuple(map(_in_colours, filled.items)))
@@ -165,19 +173,23 @@ def semantic_holding(folder: Path, prefix: str = "", table: str = avss.TABLE) ->
 
 
 def _semantic_item(
-    root: Path, prefix: str, row: Sequence[str], categories: Sequence[str], strange: Counter[str]
+    root: Path, prefix: str, row: Sequence[str], categories: Sequence[str], strange: dict[str, list[str]]
 ) -> Item:
-    """``strange`` counts the words of a_obj that are no category."""
-    uid, label, split, objects, *_ = row
+    """``strange`` collects the words of a_obj that are no category, with their videos."""
+    uid, label, written, objects, *_ = row
+    split = meant_split(written)
     place = safe(root, f"{prefix}{label}/{uid}")
     known = set(categories[1:])
     words = list(filter(None, objects.split("_")))
-    strange.update(word for word in words if word not in known)
+    for word in words:
+        if word not in known:
+            strange.setdefault(word, []).append(uid)
     named = tuple(dict.fromkeys(word.replace(" ", "") for word in words))
     listed = tuple(word for word in named if word in known)
     item = item_of(avss.placed(uid, label, split, listed, folder=place))
     whole = bool(named) and all(word in known or word in (avss.NO_CATEGORY, categories[0]) for word in named)
-    return replace(item, categories=listed, seen=listed if whole else None)
+    odd = written if written != split else ""
+    return replace(item, categories=listed, seen=listed if whole else None, written=odd)
 
 
 def _any_folder(holding: Holding, kind: str) -> bool:
@@ -205,29 +217,29 @@ def _names(path: Path) -> tuple[tuple[str, ...], list[Finding]]:
     except DataError as error:
         return avss.avss_categories(), [told(error)]
     if names == avss.avss_categories():
-        return names, _counted_from_one(path)
+        return names, []
     other = [name for name, ours in zip(names, avss.avss_categories(), strict=False) if name != ours]
     text = f"{len(names)} names, of which {len(other)} differ from those of AVSBench-semantic"
     return names, [finding("other-categories", path.name, f"{text}; masks are read by this file", other, note=True)]
 
 
-def _counted_from_one(path: Path) -> list[Finding]:
-    first = min(json.loads(path.read_text(encoding="utf-8-sig")).values())
-    text = "counts the background as 1, masks as 0; only the order of its names is used"
-    return [finding("counted-from-1", path.name, text, note=True)] if first else []
-
-
-def _words(holding: Holding, strange: Counter[str]) -> Iterator[Finding]:
+def _words(holding: Holding, strange: Mapping[str, list[str]]) -> Iterator[Finding]:
     """What a_obj names that is no category."""
     slips = {word: word.replace(" ", "") for word in strange if word.replace(" ", "") in holding.categories[1:]}
     for word, meant in sorted(slips.items()):
-        text = f"rows with {word!r} in a_obj, which is taken for {meant}: {strange[word]:,}"
-        yield finding("misspelt-category", holding.table, text)
-    others = sorted((word for word in strange if word not in slips), key=lambda word: (-strange[word], word))
+        text = f"rows with {word!r} in a_obj, which is taken for {meant}: {len(strange[word]):,}"
+        yield finding("misspelt-category", holding.table, text, strange[word])
+    if hidden := strange.get(avss.NO_CATEGORY):
+        text = f"videos with a sound from off the screen ({avss.NO_CATEGORY} in a_obj): {len(hidden):,}"
+        yield finding("off-the-screen", holding.table, text, hidden, note=True)
+    others = sorted(
+        (word for word in strange if word not in (*slips, avss.NO_CATEGORY)),
+        key=lambda word: (-len(strange[word]), word),
+    )
     if others:
-        text = f"words in a_obj that are no category: {sum(strange[word] for word in others):,}"
-        names = [f"{ascii(word)[1:-1][:60]} ({strange[word]:,})" for word in others]
-        yield finding("unknown-category", holding.table, text, names)
+        words = some([f"{ascii(word)[1:-1][:60]} ({len(strange[word]):,})" for word in others])
+        names = [f"{uid} ({word})" for word in others for uid in strange[word]]
+        yield finding("unknown-category", holding.table, f"words in a_obj that are no category: {words}", names)
 
 
 def manifest_holding(folder: Path) -> Found:
@@ -255,11 +267,11 @@ def _filled(holding: Holding, columns: Sequence[Column], make: Callable[[Sequenc
     if not path.is_file():
         counts = [f"{count_files(holding.root / name):,} in {name}" for name in holding.folders]
         text = f"{path.name} is not there; files: {', '.join(counts) or 'none'}"
-        return replace(holding, form=TABLE_ONLY), [finding("table-missing", holding.name, text)]
+        return replace(holding, form=WITHOUT_TABLE), [finding("table-missing", holding.name, text)]
     try:
         table = read_table(path, columns, faults)
     except DataError as error:
-        return holding, [told(error)]
+        return replace(holding, form=WITHOUT_TABLE), [told(error)]
     items = []
     for line, row in zip(table.lines, table.rows, strict=True):
         try:

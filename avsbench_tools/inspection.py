@@ -17,7 +17,7 @@ from evaluators.progress import Progress
 from .disk import Disk
 from .file_checks import look
 from .findings import Finding, Seen, finding, grouped
-from .holdings import TABLE_ONLY, Holding
+from .holdings import MANIFEST, OFFICIAL, Holding
 from .listing import Part, list_holding
 from .recognition import find_holdings
 from .table_checks import table_findings, without_doubles
@@ -34,7 +34,7 @@ class Inspected:
     name: str  # s4, ms3, avss, vpo, vggsound
     root: Path
     table: str
-    form: str  # official, manifest, table
+    form: str  # official, manifest, table, without table
     unit: str  # videos, samples, clips
     parts: tuple[Part, ...]
 
@@ -67,7 +67,7 @@ def inspect_folder(
         parts, told = list_holding(single, disk)
         parts.sort(key=_place)
         findings += told
-        if masks and single.form != TABLE_ONLY:
+        if masks and single.form in (OFFICIAL, MANIFEST):
             findings += _looked_at(single, workers, progress)
         inspected.append(Inspected(single.name, single.root, single.table, single.form, single.unit, tuple(parts)))
     if disk.unreadable:

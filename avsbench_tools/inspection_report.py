@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from .findings import NAMED, Finding, some
-from .holdings import KINDS, MANIFEST, TABLE_ONLY
+from .holdings import KINDS, MANIFEST, TABLE_ONLY, WITHOUT_TABLE
 from .inspection import Inspected, Inspection
 from .listing import Part
 from .published import published_categories, published_counts
@@ -37,9 +38,16 @@ def to_text(inspection: Inspection) -> str:
 
 
 def _holding(inspected: Inspected) -> str:
-    form = {MANIFEST: ", a dataset folder of ours", TABLE_ONLY: ", its table alone"}.get(inspected.form, "")
-    where = f"{inspected.root}: {inspected.table}" if ", " in inspected.table else str(inspected.root / inspected.table)
+    form = {
+        MANIFEST: ", a dataset folder of ours",
+        TABLE_ONLY: ", its table alone",
+        WITHOUT_TABLE: ", without a table",
+    }.get(inspected.form, "")
+    several = ", " in inspected.table
+    where = f"{inspected.root}: {inspected.table}" if several else os.path.normpath(inspected.root / inspected.table)
     title = f"{TITLES[inspected.name]}{form}: {where}"
+    if not inspected.parts:
+        return title
     return "\n".join([title, *_table(inspected), *_categories(inspected.parts, inspected.unit)])
 
 
@@ -90,6 +98,9 @@ def _categories(parts: Sequence[Part], unit: str) -> Iterator[str]:
         counts.update(part.categories)
     if counts:
         (most, many), *_ = counts.most_common()
+        if len(counts) == 1:
+            yield f"{MARGIN}1 category, {most} ({many:,} {unit})"
+            return
         few = min(counts, key=lambda name: (counts[name], name))
         yield f"{MARGIN}{len(counts):,} categories, from {few} ({counts[few]:,}) to {most} ({many:,} {unit})"
 
@@ -112,6 +123,10 @@ def _line(one: Finding) -> str:
     return " ".join(f"{where}{one.message}{names}".split())
 
 
+def _whole(forms: set[str]) -> str:
+    return "the tables are in order" if forms <= {TABLE_ONLY} else "complete: everything that the tables list is there"
+
+
 def _end(inspection: Inspection) -> str:
     """The last line: complete, or how much there is to mend; and what was not looked at."""
     ignored = sum(inspection.ignored.values())
@@ -120,8 +135,7 @@ def _end(inspection: Inspection) -> str:
     if not inspection.masks and any(one.form != TABLE_ONLY for one in inspection.holdings):
         tail.append("files were not opened (--no-masks)")
     count = len(inspection.findings)
-    alone = all(one.form == TABLE_ONLY for one in inspection.holdings)
-    whole = "the tables are in order" if alone else "complete: everything that the tables list is there"
+    whole = _whole({one.form for one in inspection.holdings})
     return "; ".join([f"{count:,} finding{'s' if count > 1 else ''}" if count else whole, *tail])
 
 

@@ -14,11 +14,22 @@ from pathlib import Path
 from .disk import FOLDER, Disk
 from .extras import extra_findings
 from .findings import Finding, finding
-from .holdings import AUDIO, FRAMES, KINDS, LOG_MELS, MANIFEST, MASKS, TABLE_ONLY, Holding, Item, wanted_files
+from .holdings import (
+    AUDIO,
+    FRAMES,
+    KINDS,
+    LOG_MELS,
+    MANIFEST,
+    MASKS,
+    OFFICIAL,
+    OTHER_FORMS,
+    Holding,
+    Item,
+    wanted_files,
+)
 from .numbering import renamed
 
 REASON = {FRAMES: "frame-missing", MASKS: "mask-missing", AUDIO: "audio-missing", LOG_MELS: "log-mel-missing"}
-OTHER_FORMS = {".pkl": (".npy", ".safetensors")}  # a published pickle may have been replaced
 
 
 @dataclass
@@ -54,16 +65,17 @@ def list_holding(holding: Holding, disk: Disk) -> tuple[list[Part], list[Finding
     parts: dict[tuple[str, str], Part] = {}
     lacks: dict[tuple[str, str], Lacks] = {}
     used: set[str] = set()  # files under other names, which are not extra
+    listed = holding.form in (OFFICIAL, MANIFEST)
     for item in holding.items:
         key = (item.setting, item.split)
         part = parts.setdefault(key, Part(*key))
         part.listed += 1
         part.categories.update(item.categories)
-        if holding.form != TABLE_ONLY:
+        if listed:
             _look(holding, item, disk, part, lacks.setdefault(key, Lacks()), used)
-    if holding.form == TABLE_ONLY:
+    if not listed:
         return list(parts.values()), []
-    findings = [*_missing(holding, parts, lacks)]
+    findings = [*_missing(holding, parts, lacks), *_named_otherwise(holding, lacks.values())]
     if holding.form != MANIFEST:
         findings += extra_findings(holding, disk, used)
     return list(parts.values()), findings
@@ -134,7 +146,6 @@ def _missing(
             yield finding(reason, part.name, text, lack.items)
         for kind in (kind for kind in KINDS if kind not in gone):
             yield from _missing_of_kind(part, kind, lack, unit)
-        yield from _named_otherwise(part, lack)
         if lack.empty:
             yield finding("empty-file", part.name, f"files without a byte: {len(lack.empty):,}", lack.empty)
 
@@ -156,7 +167,13 @@ def _missing_of_kind(part: Part, kind: str, lack: Lacks, unit: str) -> Iterator[
         yield finding(REASON[kind], part.name, text, files)
 
 
-def _named_otherwise(part: Part, lack: Lacks) -> Iterator[Finding]:
-    for (kind, differs), folders in lack.renamed.items():
+def _named_otherwise(holding: Holding, lacks: Iterable[Lacks]) -> Iterator[Finding]:
+    """Of all parts together, which mostly have the same names."""
+    renamed: dict[tuple[str, str], list[str]] = {}
+    for lack in lacks:
+        for key, folders in lack.renamed.items():
+            renamed.setdefault(key, []).extend(folders)
+    for (kind, differs), folders in renamed.items():
         reason = "mis-numbered" if differs.startswith("number") else "misnamed"
-        yield finding(reason, part.name, f"{kind} of {len(folders):,} {part.name} videos have {differs}", folders)
+        text = f"{kind} of {len(folders):,} videos of {holding.name} have {differs}"
+        yield finding(reason, holding.name, text, folders)

@@ -17,7 +17,7 @@ from evaluators.avss import INDICES
 from evaluators.categories import VOID
 from evaluators.errors import DataError
 from evaluators.ground_truth import MASK
-from evaluators.masks import RGB, decode_png
+from evaluators.masks import PALETTE, RGB, decode_png
 
 from .findings import Seen
 from .holdings import OFFICIAL, Holding, Item
@@ -44,7 +44,7 @@ def mask_seen(holding: Holding, item: Item, name: str, data: bytes) -> tuple[tup
 
 
 def _unusable(error: DataError) -> Seen:
-    return Seen(error.reason, f"masks that can't be used, such as this: {_short(error.message)}", error.where)
+    return Seen(error.reason, "masks that can't be used", f"{error.where} ({_short(error.message)})")
 
 
 def _short(message: str) -> str:
@@ -59,8 +59,7 @@ def _binary(holding: Holding, item: Item, name: str, data: bytes, values: Array,
         try:
             mask, _ = read_mask(MaskSource(holding.root, MASK), name)
         except DataError as error:
-            text = "masks with more than two values" if error.reason == "mask-soft" else _unusable(error).text
-            yield Seen(error.reason, text, f"{name} ({_short(error.message)})")
+            yield _unusable(error)._replace(text=_TEXTS.get(error.reason, "masks that can't be used"))
             return
         yield from _misread(holding, name, data, values, form, mask)
     if not mask.any():
@@ -83,12 +82,13 @@ def _misread(holding: Holding, name: str, data: bytes, values: Array, form: str,
     if form == "8-bit" and values.max() == 1:
         yield Seen("mask-zero-one", "masks that hold 0 and 1 in place of 0 and 255", name)
     else:
-        yield Seen("mask-encoding", f"masks stored as {form} in place of 8-bit grey of 0 and 255", name)
+        stored = {"8-bit": "other values", PALETTE: "palette indices", RGB: "colours"}.get(form, f"{form} values")
+        yield Seen("mask-encoding", f"masks that hold {stored} in place of grey 0 and 255", name)
 
 
 def _empty(item: Item, name: str) -> Seen:
     if item.empty:
-        return Seen("mask-empty", "masks in which nothing sounds", name, note=True)
+        return Seen("silent-mask", "masks in which nothing sounds", name, note=True)
     return Seen("mask-empty", "masks that are empty", name)
 
 
@@ -112,7 +112,7 @@ def _labels(holding: Holding, item: Item, name: str, form: str) -> Iterator[Seen
         labels, remarks = read_mask(MaskSource(holding.root, holding.kind, holding.categories, holding.colours), name)
     except DataError as error:
         if error.reason != "mask-missing":
-            yield Seen(error.reason, _TEXTS.get(error.reason, "masks"), f"{name} ({_short(error.message)})")
+            yield _unusable(error)._replace(text=_TEXTS.get(error.reason, "masks that can't be used"))
         return
     for reason, pixels in remarks.items():
         yield Seen(reason, _TEXTS.get(reason, reason), f"{name} ({pixels:,} pixels)")
@@ -123,6 +123,7 @@ def _labels(holding: Holding, item: Item, name: str, form: str) -> Iterator[Seen
 
 
 _TEXTS = {
+    "mask-soft": "masks with more than two values",
     "off-palette": "masks with colours of no category",
     "stray-colours": "masks with a few pixels in colours of no category",
     "label-range": "masks with indices of no category",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from evaluators import avss
@@ -12,7 +12,7 @@ from evaluators.errors import DataError
 from evaluators.gt_reading import visible
 from evaluators.videos import is_video_folder
 
-from .findings import Finding, finding
+from .findings import Finding, finding, some
 from .holdings import (
     MODALITIES,
     TABLE_ONLY,
@@ -46,10 +46,12 @@ def find_holdings(path: Path) -> tuple[list[Holding], list[Finding]]:
             if (path / name).is_dir() and not _belongs(path / name, found):
                 found += _of_folder(path / name)
     holdings, findings = _collected(found)
-    findings += [] if holdings else _without_table(path)
+    findings += _without_table(path, holdings)
     if not holdings and not findings:
-        message = f"found {', '.join(names[:5])}; expected AVSBench, VPO or VGGSound, or one of their tables"
-        raise DataError("unknown-layout", path, f"{message}; is this the right folder?")
+        part = path.resolve().name in (*MODALITIES, *avss.FRAMES)
+        remedy = "give the folder with the table, above this one" if part else "is this the right folder?"
+        message = f"found {some(names)}; expected AVSBench, VPO or VGGSound, or one of their tables; {remedy}"
+        raise DataError("unknown-layout", path, message)
     return holdings, findings
 
 
@@ -122,12 +124,12 @@ def _of_table(path: Path) -> Found | None:
     return semantic_holding(path.parent, table=path.name)
 
 
-def _without_table(folder: Path) -> list[Finding]:
+def _without_table(folder: Path, holdings: Iterable[Holding]) -> Iterator[Finding]:
     """Half a download: folders as AVSBench has them, and no table."""
-    places = [f"{prefix}{label}" for prefix in avss.FOLDERS for label in avss.FRAMES]
-    there = [name for name in (*MODALITIES, *places) if (folder / name).is_dir()]
-    if not there:
-        return []
-    counts = [f"{count_files(folder / name):,} in {name}" for name in there]
-    table = "s4_meta_data.csv or ms3_meta_data.csv" if there[0] in MODALITIES else avss.TABLE
-    return [finding("table-missing", str(folder), f"there is no {table}; files: {', '.join(counts)}")]
+    known = {holding.root / name for holding in holdings for name in holding.folders}
+    labels = [f"{prefix}{label}" for prefix in avss.FOLDERS for label in avss.FRAMES]
+    for table, places in (("s4_meta_data.csv or ms3_meta_data.csv", MODALITIES), (avss.TABLE, labels)):
+        there = [name for name in places if (folder / name).is_dir() and folder / name not in known]
+        if there:
+            counts = [f"{count_files(folder / name):,} in {name}" for name in there]
+            yield finding("table-missing", str(folder), f"there is no {table}; files: {', '.join(counts)}")

@@ -10,7 +10,6 @@ from evaluators.annotation_tables import SPLITS
 from evaluators.avss import FRAMES
 from evaluators.vpo import SETTINGS
 
-from .extras import WORDS
 from .findings import Finding, finding
 from .holdings import Holding, Item
 from .published import published_categories
@@ -48,15 +47,13 @@ def table_findings(holding: Holding) -> Iterator[Finding]:
 
 def _splits(holding: Holding) -> Iterator[Finding]:
     counts = Counter(item.split for item in holding.items)
-    strange = sorted(counts.keys() - SPLITS - {""})
+    written = Counter(item.written or item.split for item in holding.items if holding.unit != "clips")
+    strange = sorted(written.keys() - SPLITS)
     for split in strange:
-        meant = WORDS.get(split.lower())
-        guess = f", which probably means {meant}" if meant else ""
-        text = f"rows of the split {split!r}{guess}: {counts[split]:,}; expected train, val or test"
-        yield finding("unknown-split", holding.table, text)
-    if counts[""] and holding.tables and holding.unit != "clips":
-        text = f"rows without a split: {counts['']:,}; expected train, val or test"
-        yield finding("unknown-split", holding.table, text)
+        these = [item for item in holding.items if (item.written or item.split) == split]
+        guess = f", which probably means {these[0].split}" if these[0].written else ""
+        text = f"rows of the split {split!r}{guess}: {len(these):,}; expected train, val or test"
+        yield finding("unknown-split", holding.table, text, [item.id for item in these])
     lacking = [split for split in ORDER if not counts[split]]
     asked = {"vpo": ("train", "test"), "vggsound": ()}.get(holding.name, ORDER)
     for split in lacking:
@@ -68,7 +65,8 @@ def _labels(holding: Holding) -> Iterator[Finding]:
     counts = Counter(item.setting for item in holding.items)
     for label in sorted(counts.keys() - set(LABELS)):
         text = f"rows of the label {label!r}: {counts[label]:,}; expected {', '.join(LABELS)}"
-        yield finding("unknown-label", holding.table, text)
+        names = [item.id for item in holding.items if item.setting == label]
+        yield finding("unknown-label", holding.table, text, names)
 
 
 def _categories(holding: Holding) -> Iterator[Finding]:
@@ -76,7 +74,8 @@ def _categories(holding: Holding) -> Iterator[Finding]:
     for name in sorted(counts.keys() - s4_categories().keys()):
         close = next((other for other in published_categories() if _plain(other) == _plain(name)), "")
         guess = f", which probably means {close}" if close else f", which is none of the {len(published_categories())}"
-        yield finding("unknown-category", holding.table, f"rows of the category {name!r}{guess}: {counts[name]:,}")
+        names = [item.id for item in holding.items if name in item.categories]
+        yield finding("unknown-category", holding.table, f"rows of the category {name!r}{guess}: {len(names):,}", names)
 
 
 def _plain(name: str) -> str:
