@@ -125,6 +125,8 @@ def test_a_category_has_one_colour_in_all_settings_and_two_of_a_video_differ(fol
     colour = f'<b class="chip c{(dog - 1) % 8}"><i></i>dog'
     assert f"{colour}_barking</b>" in cards["_dogC_5000_10000/s4"]
     assert f"{colour}</b>" in cards["_dogC_5000_10000/v1s"]
+    cat = avss_categories().index("cat")
+    assert (cat - 1) % 8 and f'<b class="chip c{(cat - 1) % 8}"><i></i>cat_meowing</b>' in cards["catB_0_5000/s4"]
     man = avss_categories().index("man")
     two = cards["multiB_0/v1m"]  # its mask holds man only
     assert f'<b class="chip c{(man - 1) % 8}"><i></i>man</b><b class="chip">guitar</b>' in two

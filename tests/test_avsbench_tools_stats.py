@@ -65,6 +65,8 @@ def test_sizes_and_places_of_the_blocks(folder: Path) -> None:
 def test_few_masks_are_taken_evenly(folder: Path) -> None:
     masks = stats_of(folder, "s4", looked_at=3)["settings"]["s4"]["masks"]
     assert (sum(masks["found"].values()), masks["looked_at"], masks["objects"]) == (16, 3, 3)
+    # of 1 + 5 + 5 + 5 the first, the sixth, the eleventh: a first and two fifth frames
+    assert {name: count for name, count in masks["position"].items() if count} == {"0.1 to 0.2": 1, "0.4 to 0.5": 2}
     assert "looked at 3, evenly taken" in stats_text(stats_of(folder, "s4", looked_at=3))
 
 

@@ -40,10 +40,10 @@ def test_menus_and_waveforms_of_all_pages() -> None:
 
 
 def test_items_take_turns_by_their_parts() -> None:
-    items = ["dog1", "dog2", "dog3", "cat1", "test"]
+    items = ["dog1", "dog2", "dog3", "wolf1", "test"]
     part = {item: Part("s", "test" if item == "test" else "train", (item[:3],)) for item in items}
-    assert spread(items, part.__getitem__, 2) == ["cat1", "test"]  # the rarest first
-    assert spread(items, part.__getitem__, 3) == ["dog1", "cat1", "test"]
+    assert spread(items, part.__getitem__, 2) == ["wolf1", "test"]  # the rarest first
+    assert spread(items, part.__getitem__, 3) == ["dog1", "wolf1", "test"]
     assert spread(items, part.__getitem__, 99) == items and spread(items, part.__getitem__, 0) == []
 
 
