@@ -56,7 +56,9 @@ def _rewrite(path: Path, target: Path, form: str) -> tuple[bool, list[tuple[str,
     try:
         values = read_log_mel(path)
     except OSError as error:
-        raise DataError("unreadable", path, f"can't be read ({error.strerror}); check its rights") from None
+        raise DataError(
+            "unreadable", path, f"can't be read ({error.strerror}); mend the file, the link or its rights"
+        ) from None
     data = encode_log_mel(values, form)
     if _holds(target, data):
         return False, _length_warnings(len(values))
