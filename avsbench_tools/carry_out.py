@@ -128,6 +128,12 @@ def _encode_picture(pixels: Array, target: str) -> bytes:
     return stream.getvalue()
 
 
+def _encode_png(mask: Array) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(mask).save(stream, "PNG", compress_level=1)  # fast, and small enough for flat colours
+    return stream.getvalue()
+
+
 def _check_size(mask: Array, picture: Picture, name: str) -> None:
     height, width = mask.shape
     if (width, height) != picture.size:
@@ -154,12 +160,12 @@ def _take_mask(video: _Video, mask: Array, source: str, target: str) -> None:
     if plan.index:
         mask = mask * np.uint8(plan.index)
     if plan.binary or (video.work.masks.kind == MASK and not plan.index):
-        video.files[target] = lambda: _encode_binary(mask)
+        video.files[target] = lambda: _encode_png((mask > 0).astype(np.uint8) * np.uint8(255))
         return
     files = mask_files(plan, target)
     video.files[files[0]] = lambda: encode_label_map(mask)
     if plan.colours:
-        video.files[files[1]] = lambda: _encode_picture(VOC[mask], files[1])
+        video.files[files[1]] = lambda: _encode_png(VOC[mask])
 
 
 def mask_files(plan: Plan, target: str) -> list[str]:
@@ -172,13 +178,6 @@ def _nearest(mask: Array, side: int) -> Array:
     rows, columns = ((2 * np.arange(side) + 1) * old // (2 * side) for old in mask.shape)
     small: Array = mask[rows[:, None], columns]
     return small
-
-
-def _encode_binary(mask: Array) -> bytes:
-    """8-bit grey, 0 and 255: Pillow's modes 1, L and P all read it right."""
-    stream = BytesIO()
-    Image.fromarray((mask > 0).astype(np.uint8) * np.uint8(255)).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
 
 
 def _tell(video: _Video, remarks: dict[str, Counter[str]]) -> None:

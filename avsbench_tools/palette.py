@@ -14,31 +14,23 @@ import numpy as np
 
 from evaluators.categories import BACKGROUND, VOID
 from evaluators.errors import DataError
-from evaluators.masks import STRAY, labels_of_colours
+from evaluators.masks import STRAY, indices_by_colour
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Colours = Mapping[tuple[int, int, int], int]
 
 
-def off_palette(values: Array, colours: Colours) -> Array:
-    """Which pixels have a colour of no category: ``uint8`` (height, width, 3) to bool (height, width)."""
-    codes = _codes(values)
-    known = np.sort(_codes(np.array(list(colours), np.uint8)))
-    places = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    off: Array = known[places] != codes
-    return off
+def nearest_indices(pixels: Array, colours: Colours) -> Array:
+    """For each colour the index of the nearest one by Euclidean distance in RGB; of several at one distance the smallest index.
 
-
-def nearest_colours(values: Array, colours: Colours) -> Array:
-    """For each colour the one of the palette at the least Euclidean distance in RGB; of several the one of the smallest index.
-
-    ``uint8`` (pixels, 3) to the same.
+    ``uint8`` (pixels, 3) to ``uint8`` (pixels,).
     """
+    indices = np.array(sorted(colours.values()), np.uint8)
     palette = np.array(sorted(colours, key=lambda colour: colours[colour]), np.int32)  # (colours, 3)
-    codes, places = np.unique(_codes(values), return_inverse=True)
+    codes, places = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
     different = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.int32)
-    distances = (palette**2).sum(axis=1) - 2 * different @ palette.T  # squared, but for what is the same in a row
-    nearest: Array = palette[distances.argmin(axis=1)].astype(np.uint8)[places.reshape(-1)]
+    distances = (palette**2).sum(axis=1) - 2 * different @ palette.T  # less what a row has in common
+    nearest: Array = indices[distances.argmin(axis=1)][places.reshape(-1)]
     return nearest
 
 
@@ -48,17 +40,16 @@ def indices_of(values: Array, colours: Colours, name: str, *, nearest: bool = Fa
     Those become the background where they are at most ``STRAY`` of all; with ``nearest`` they take the nearest colour, however
     many they are. Raises ``DataError`` ``off-palette``.
     """
-    off = off_palette(values, colours)
+    labels, off = indices_by_colour(values, colours)
     strays = int(np.count_nonzero(off))
     if strays and nearest:
-        values = values.copy()
-        values[off] = nearest_colours(values[off], colours)
+        labels[off] = nearest_indices(values[off], colours)
     elif strays > STRAY * off.size:
         found = f"{strays:,} of {off.size:,} pixels ({strays / off.size:.2%}) have a colour of no category"
         first = "#{:02x}{:02x}{:02x}".format(*values[off][0])
         remedy = f"at most {STRAY:.1%} are taken as background; get the mask again, or give --nearest"
         raise DataError("off-palette", name, f"{found}, the first {first}; {remedy}")
-    return labels_of_colours(values, colours, name, "mask"), strays
+    return labels, strays
 
 
 def unnamed(labels: Array, named: Collection[int]) -> dict[int, int]:
@@ -67,10 +58,3 @@ def unnamed(labels: Array, named: Collection[int]) -> dict[int, int]:
     return {
         int(index): int(counts[index]) for index in np.flatnonzero(counts) if index not in {BACKGROUND, VOID, *named}
     }
-
-
-def _codes(values: Array) -> Array:
-    """One number for each colour: ``uint8`` (..., 3) to ``uint32`` (...)."""
-    wide = values.astype(np.uint32)
-    codes: Array = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-    return codes

@@ -18,9 +18,9 @@ from evaluators import avss
 from evaluators.categories import VOID, voc_colour
 from evaluators.errors import DataError
 from evaluators.ground_truth import MASK, GroundTruth
-from evaluators.masks import PALETTE, RGB, STRAY, brightness, decode_gt, decode_png, png_palette
+from evaluators.masks import PALETTE, RGB, STRAY, brightness, decode_gt, decode_png, indices_by_colour, png_palette
 
-from .palette import Colours, indices_of, off_palette
+from .palette import Colours, indices_of
 from .source_files import read_bytes
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -68,7 +68,7 @@ def _binary(data: bytes, name: str) -> Array:
         values, form = decode_png(data, name, "mask") if error.reason == "gt-soft" else (np.zeros(0), "")
         if form == PALETTE:
             values = _expanded(values, data)
-        if form in (PALETTE, RGB) and not off_palette(values, VOC).any():
+        if form in (PALETTE, RGB) and not indices_by_colour(values, VOC)[1].any():
             mask: Array = (brightness(values) > 0).view(np.uint8)
             return mask
         raise DataError(error.reason.replace("gt-", "mask-"), error.where, error.message) from None

@@ -160,28 +160,38 @@ def brightness(colours: Array) -> Array:
     return brightest
 
 
-def labels_of_colours(values: Array, colours: Mapping[tuple[int, int, int], int], name: str, whose: str) -> Array:
-    """Label map, ``uint8`` (height, width), of an RGB one.
+def indices_by_colour(values: Array, colours: Mapping[tuple[int, int, int], int]) -> tuple[Array, Array]:
+    """Label map, ``uint8``, and which pixels have a colour of no category (0 in the map), bool, both (height, width).
 
-    Up to ``STRAY`` of the pixels may have a colour of no category; they become background, as in the official loader
-    (avss/dataloader.py). Raises ``DataError`` ``<whose>-palette`` for more: such a file was resized or compressed.
+    ``values``: ``uint8`` (height, width, 3).
     """
-    codes = (values.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(axis=2, dtype=np.uint32).ravel()
+    wide = values.astype(np.uint32)
+    codes = (wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).ravel()
     starts = np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])  # runs of one colour
     lengths = np.diff(starts, append=len(codes))
     table = sorted((red << 16 | green << 8 | blue, label) for (red, green, blue), label in colours.items())
     known = np.array([code for code, _ in table], np.uint32)
     places = np.minimum(np.searchsorted(known, codes[starts]), len(known) - 1)
     unknown = known[places] != codes[starts]
-    strays = int(lengths[unknown].sum())
-    if strays > STRAY * len(codes):
-        colour = f"#{codes[starts][unknown][0]:06x}"
-        found = f"{strays} of {len(codes)} pixels have a colour of no category, the first {colour}"
-        raise DataError(f"{whose}-palette", name, f"{found}; save labels without resizing or compressing colours")
     labels = np.array([label for _, label in table], np.uint8)[places]
     labels[unknown] = 0
-    label_map: Array = np.repeat(labels, lengths).reshape(values.shape[:2])
-    return label_map
+    shape = values.shape[:2]
+    return np.repeat(labels, lengths).reshape(shape), np.repeat(unknown, lengths).reshape(shape)
+
+
+def labels_of_colours(values: Array, colours: Mapping[tuple[int, int, int], int], name: str, whose: str) -> Array:
+    """Label map, ``uint8`` (height, width), of an RGB one.
+
+    Up to ``STRAY`` of the pixels may have a colour of no category; they become background, as in the official loader
+    (avss/dataloader.py). Raises ``DataError`` ``<whose>-palette`` for more: such a file was resized or compressed.
+    """
+    labels, unknown = indices_by_colour(values, colours)
+    strays = int(np.count_nonzero(unknown))
+    if strays > STRAY * unknown.size:
+        colour = "#{:02x}{:02x}{:02x}".format(*values[unknown][0])
+        found = f"{strays} of {unknown.size} pixels have a colour of no category, the first {colour}"
+        raise DataError(f"{whose}-palette", name, f"{found}; save labels without resizing or compressing colours")
+    return labels
 
 
 def decode_gt(data: bytes, name: str, gt: GroundTruth) -> Array:

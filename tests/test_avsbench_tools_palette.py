@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avsbench_tools.palette import indices_of, nearest_colours, off_palette, unnamed
+from avsbench_tools.palette import indices_of, nearest_indices, unnamed
 from evaluators.categories import voc_colour
 from evaluators.errors import DataError
+from evaluators.masks import indices_by_colour
 
 COLOURS = {voc_colour(index): index for index in range(71)}
 MAP = np.array([voc_colour(index) for index in range(256)], np.uint8)
@@ -55,16 +56,18 @@ def test_nearest_leaves_the_values_that_it_was_given() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_nearest_is_what_trying_all_colours_gives(seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (7, 3), dtype=np.uint8)
-    for pixel, found in zip(pixels.tolist(), nearest_colours(pixels, COLOURS).tolist(), strict=True):
+    for pixel, found in zip(pixels.tolist(), nearest_indices(pixels, COLOURS).tolist(), strict=True):
         distances = {
             index: sum((a - b) ** 2 for a, b in zip(pixel, colour, strict=True)) for colour, index in COLOURS.items()
         }
-        assert COLOURS[tuple(found)] == min(distances, key=lambda index: (distances[index], index))
+        assert found == min(distances, key=lambda index: (distances[index], index))
 
 
-def test_off_palette_is_every_pixel_whose_three_numbers_are_no_category() -> None:
+def test_unknown_is_every_pixel_whose_three_numbers_are_no_category() -> None:
     values = np.array([[(128, 0, 0), (128, 0, 1), (0, 0, 0), (255, 255, 255)]], np.uint8)
-    np.testing.assert_array_equal(off_palette(values, COLOURS), [[False, True, False, True]])
+    labels, unknown = indices_by_colour(values, COLOURS)
+    np.testing.assert_array_equal(unknown, [[False, True, False, True]])
+    np.testing.assert_array_equal(labels, [[1, 0, 0, 0]])
 
 
 def test_categories_that_nobody_named_are_counted() -> None:
