@@ -165,9 +165,9 @@ def _lines(dst: Path, wanted: Preparation, listed: Listed, there: list[Task]) ->
     size = "original size" if wanted.frame_size is None else f"{wanted.size} x {wanted.size}"
     sounds = "16 kHz wav" + (f", log-mel {wanted.log_mel}" if there[0].video.log_mel_file else "")
     lines = [f"{cut:,} were cut out of longer files"] if cut else []
+    lines.append(f"frames {size}, {sounds}, in {dst}")
     folder = f"{SUBSETS[listed.name].data}/gt_masks" if listed.name in SUBSETS else "labels_rgb of each video"
-    return [
-        *lines,
-        f"frames {size}, {sounds}, in {dst}",
-        f"masks are not made here: put the published {folder} beside them",
-    ]
+    lines.append(f"masks are not made here: put the published {folder} beside them")
+    if listed.name == "avss" and wanted.frame_size is not None:
+        lines.append("published masks of avss have the sizes of the videos: --size original gives frames of the same")
+    return lines

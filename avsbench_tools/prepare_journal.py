@@ -43,7 +43,9 @@ class Journal:
             message = f"is no list of what was prepared ({error!r}); delete it together with what was prepared"
             raise DataError("journal-unreadable", self.path, message) from error
         if head != self._head:
-            there = ", ".join(f"{key} {value}" for key, value in head.items() if value != self._head.get(key))
+            there = ", ".join(
+                f"{key.replace('_', '-')} {value}" for key, value in head.items() if value != self._head.get(key)
+            )
             raise DataError(
                 "bad-option", self.path.parent, f"was prepared with {there}; give the same, or a new folder"
             )
