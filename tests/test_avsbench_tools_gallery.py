@@ -28,6 +28,7 @@ from evaluators.pages import POLICY
 from evaluators.videos import find_videos, write_videos
 
 HOSTILE = '"><script>document.title="owned"<img src=x onerror="document.title=1">\'&'
+NAME = "v#1 %41;'\"&<b>$(x)"  # of a file
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,7 @@ def test_files_that_no_relative_path_reaches_are_copied(
 
 def _hostile(folder: Path) -> Path:
     """An S4 whose one video has a category and a name that mean harm."""
-    place, name = folder / "Single-source", "v#1 %41;'&$(x)"
+    place, name = folder / "Single-source", NAME
     category = HOSTILE.replace("/", "")
     with open((place.mkdir(parents=True), place / "s4_meta_data.csv")[1], "w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("name", "start", "category", "split"), (name, 0, category, "test")])
@@ -253,7 +254,8 @@ def _hostile(folder: Path) -> Path:
 def test_hostile_names_are_text_and_paths_that_are_quoted(tmp_path: Path) -> None:
     page = write_gallery(_hostile(tmp_path / "<b>"), tmp_path / "page", "", 5)
     elements = _Elements(page)
-    assert len(elements.all("script")) == 1
+    assert len(elements.all("script")) == 1 and not elements.all("b", "")[1:]  # its category's chip
+    assert [card["data-id"] for card in elements.all("article")] == [NAME]
     assert not [name for _, attrs in elements.found for name in attrs if name.startswith("on") or name == "style"]
     assert [attrs["content"] for attrs in elements.all("meta") if "http-equiv" in attrs] == [POLICY]
     photos = [str(attrs["src"]) for attrs in elements.all("img", "photo")]
