@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evaluators.gt_reading import visible
 
-FOLDER = -1  # in place of a size
-Listing = Mapping[str, int]  # name to size in bytes, or FOLDER
+FOLDER, NO_FILE = -1, -2  # in place of a size; no file: a link to nowhere, a pipe
+Listing = Mapping[str, int]  # name to size in bytes, or what it is
 
 
 @dataclass
@@ -45,6 +46,9 @@ class Disk:
 
 def _size(entry: os.DirEntry[str]) -> int:
     try:
-        return FOLDER if entry.is_dir() else entry.stat().st_size
+        found = entry.stat()
     except OSError:  # a link to nowhere
-        return 0
+        return NO_FILE
+    if stat.S_ISREG(found.st_mode):
+        return found.st_size
+    return FOLDER if stat.S_ISDIR(found.st_mode) else NO_FILE

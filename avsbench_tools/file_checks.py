@@ -15,7 +15,8 @@ from evaluators.log_mels import read_log_mel
 from evaluators.media_headers import missing_bytes, sound_format
 
 from .findings import Seen
-from .holdings import OFFICIAL, OTHER_FORMS, SUBSETS, Holding, Item
+from .holdings import OFFICIAL, OTHER_FORMS, Holding, Item
+from .holdings_avsbench import SUBSETS
 from .mask_checks import mask_seen
 from .source_files import read_bytes
 
@@ -80,6 +81,8 @@ def _mask(holding: Holding, item: Item, name: str) -> tuple[Size | None, list[Se
 def _image(root: Path, name: str) -> tuple[Size | None, list[Seen]]:
     """Width and height by the header, and whether the file ends as it should; nothing is decoded."""
     path = root / name
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return None, []
     try:
         with warnings.catch_warnings(), open(path, "rb") as stream:
             warnings.simplefilter("error")  # of pictures too large
@@ -90,7 +93,7 @@ def _image(root: Path, name: str) -> tuple[Size | None, list[Seen]]:
             with Image.open(stream, formats=tuple(ENDS)) as image:
                 found, end = image.size, ENDS[image.format or ""]
     except Exception:  # Pillow raises nearly everything for damaged files
-        known = path.is_file() and path.stat().st_size
+        known = path.stat().st_size
         return None, [Seen("frame-unreadable", "frames that are no PNG or JPEG", name)] if known else []
     return found, [] if end in tail else [Seen("frame-unreadable", "frames that are cut off", name)]
 
@@ -125,8 +128,11 @@ def _sound(holding: Holding, item: Item, name: str) -> Iterator[Seen]:
 
 def _head(root: Path, name: str) -> tuple[bytes, int]:
     """The first bytes of a file, and its size; none where it isn't there."""
+    path = root / name
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return b"", 0
     try:
-        with open(root / name, "rb") as stream:
+        with open(path, "rb") as stream:
             return stream.read(16), os.fstat(stream.fileno()).st_size
     except OSError:
         return b"", 0

@@ -27,9 +27,11 @@ Key = tuple[str, int]  # video id and start in seconds
 
 
 def clips_holding(folder: Path) -> Found | None:
-    """The clips that the tables list, or that are there; None where there are neither."""
-    tables = sorted(path for path in folder.glob("*.csv") if _is_clip_table(path))
-    media = any(_has_clips(folder / place) for place in PLACES)
+    """The clips that the tables list, or that are there; None where there are neither. ``folder`` may be a table."""
+    alone = folder.is_file()
+    tables = [path for path in ([folder] if alone else sorted(folder.glob("*.csv"))) if _is_clip_table(path)]
+    folder = folder.parent if alone else folder
+    media = not alone and any(_has_clips(folder / place) for place in PLACES)
     if not tables and not media:
         return None
     rows, findings = _rows(tables)

@@ -10,6 +10,7 @@ from evaluators.annotation_tables import Column, read_table
 from evaluators.categories import VOID, Category, CategoryTable, vpo_categories
 from evaluators.clip_tables import stem
 from evaluators.dataset import MANIFEST, Sample, read_info, read_manifest
+from evaluators.errors import DataError
 from evaluators.ground_truth import LABELS, GtSample
 from evaluators.gt_reading import safe
 from evaluators.videos import Frame
@@ -24,10 +25,14 @@ Key = tuple[str, int, int]  # setting, image, and in VPO-SS annotation
 
 def built_holding(folder: Path) -> Found:
     """A folder that ``vpo build`` wrote. Raises ``DataError`` of its ``dataset.json`` and manifest."""
-    info = read_info(folder)
-    table = CategoryTable(Category(*row) for row in info.categories)
+    try:
+        info = read_info(folder)
+        table = CategoryTable(Category(*row) for row in info.categories)
+        samples = enumerate(read_manifest(folder / MANIFEST), 1)
+        items = tuple(_built_item(folder, sample, line) for line, sample in samples)
+    except (AttributeError, OverflowError, RecursionError, TypeError) as error:
+        raise DataError("not-a-dataset", folder, f"is no dataset of vpo build ({error}); build again") from error
     stored = info.layout == "vpo"
-    items = tuple(_built_item(folder, sample, line) for line, sample in enumerate(read_manifest(folder / MANIFEST), 1))
     return _holding(folder, (folder / MANIFEST,), items, table, BY_MANIFEST, stored=stored), []
 
 

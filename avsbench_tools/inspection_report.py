@@ -120,7 +120,12 @@ def _findings(title: str, findings: Sequence[Finding]) -> str:
 def _line(one: Finding) -> str:
     where = "" if one.where in one.message else f"{one.where}: "
     names = f" [{some(one.names)}]" if one.names else ""
-    return " ".join(f"{where}{one.message}{names}".split())
+    return _plain(f"{where}{one.message}{names}")
+
+
+def _plain(text: str) -> str:
+    """One line without letters that could move a terminal's cursor: names of files are anybody's."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _whole(forms: set[str]) -> str:
@@ -151,7 +156,7 @@ def to_json(inspection: Inspection) -> str:
         "notes": [_record(one) for one in inspection.notes],
         "ignored": dict(inspection.ignored),
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1) + "\n"
 
 
 def _record(one: Finding) -> dict[str, Any]:

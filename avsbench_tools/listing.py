@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .disk import FOLDER, Disk
+from .disk import Disk
 from .extras import extra_findings
 from .findings import Finding, finding
 from .holdings import (
@@ -114,7 +114,7 @@ def _is_there(root: Path, file: str, disk: Disk, lacks: Lacks) -> bool:
         return any(f"{body}{other}" in names for other in OTHER_FORMS.get(suffix, ()))
     if size == 0:
         lacks.empty.append(file)
-    return size != FOLDER
+    return size >= 0
 
 
 def _is_renamed(holding: Holding, kind: str, files: list[str], disk: Disk, lacks: Lacks, used: set[str]) -> bool:

@@ -133,7 +133,7 @@ _TEXTS = {
 
 def _strays(holding: Holding, seen: tuple[str, ...], name: str, labels: Array) -> Iterator[Seen]:
     """Categories that the table doesn't name for this video."""
-    places = [holding.categories.index(category) for category in seen]
+    places = [holding.categories.index(category) for category in seen if category in holding.categories]
     for index, pixels in unnamed(labels, places).items():
         what = f"{name} ({holding.categories[index]}, {pixels:,} pixels)"
         if pixels <= FEW * labels.size:

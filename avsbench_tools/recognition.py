@@ -13,23 +13,10 @@ from evaluators.gt_reading import visible
 from evaluators.videos import is_video_folder
 
 from .findings import Finding, finding, some
-from .holdings import (
-    MODALITIES,
-    TABLE_ONLY,
-    Found,
-    Holding,
-    count_files,
-    header,
-    loose_object_holding,
-    manifest_holding,
-    object_holding,
-    semantic_holding,
-    told,
-)
+from .holdings import TABLE_ONLY, Found, Holding, count_files, told
+from .holdings_avsbench import MODALITIES, loose_object_holding, manifest_holding, object_holding, semantic_holding
 from .holdings_clips import clips_holding
 from .holdings_vpo import built_holding, official_holding
-
-S4_COLUMNS = {"name", "category", "split"}
 
 
 def find_holdings(path: Path) -> tuple[list[Holding], list[Finding]]:
@@ -38,7 +25,11 @@ def find_holdings(path: Path) -> tuple[list[Holding], list[Finding]]:
     Raises ``DataError``: ``not-a-folder``, ``empty-folder``, ``unreadable-folder``, ``unknown-layout``.
     """
     if path.is_file():
-        return _collected(list(filter(None, [_of_table(path)])))
+        tables = list(filter(None, [_of_table(path) or clips_holding(path)]))
+        if not tables:
+            expected = "expected a table of AVSBench or VGGSound, or a folder"
+            raise DataError("unknown-layout", path, f"is no table with known columns, {expected}")
+        return _collected(tables)
     names = _names(path)
     found = list(_of_folder(path))
     if not (path / DATASET).is_file() and not any(holding.name == "vggsound" for holding, _ in found):
@@ -119,9 +110,7 @@ def _tried(reader: Callable[[], Found | None], folder: Path) -> Iterator[Found]:
 
 def _of_table(path: Path) -> Found | None:
     """A table without its files, known by its columns."""
-    if header(path) >= S4_COLUMNS:
-        return loose_object_holding(path)
-    return semantic_holding(path.parent, table=path.name)
+    return loose_object_holding(path) or semantic_holding(path.parent, table=path.name)
 
 
 def _without_table(folder: Path, holdings: Iterable[Holding]) -> Iterator[Finding]:

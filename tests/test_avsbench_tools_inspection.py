@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from avsbench_tools.inspection_report import to_json, to_text
 from evaluators.errors import DataError
 from evaluators.masks import read_label_map, write_label_map
 from evaluators.tensors import encode_tensor
+from evaluators.videos import open_videos, write_videos
 
 DOG, CAT = "_dogC_5000_10000", "catD_2000_7000"  # S4's test videos
 MASKS = "Single-source/s4_data/gt_masks"
@@ -277,7 +279,7 @@ def mask_file(copy: Path, number: int = 1) -> Path:
     return copy / MASKS / f"test/dog_barking/{DOG}/{DOG}_{number}.png"
 
 
-def stored(path: Path) -> np.ndarray:  # type: ignore[type-arg]
+def stored(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
@@ -419,8 +421,6 @@ class Command:
     """Pickles as a call of the system's shell."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        import os
-
         return os.system, ("echo ran > ran",)
 
 
@@ -493,3 +493,82 @@ def test_the_command(complete: Path, copy: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "found.json").read_text())["findings"][0]["names"] == ["multiB_0"]
     quiet = run(main, ["inspect", str(copy), "--quiet", "--workers", "1"])
     assert (quiet.exit_code, quiet.output) == (1, "")
+
+
+def test_names_that_are_no_plain_text_are_told_plainly(copy: Path) -> None:
+    place = copy / V1M / "frames"
+    (place / "\x1b[2J.jpg").write_bytes(b"x")
+    with open(bytes(place) + b"/\xff.jpg", "wb") as stream:
+        stream.write(b"x")
+    inspection = inspect_folder(copy, workers=1)
+    text = to_text(inspection)
+    assert "\x1b" not in text
+    assert r"frames/\x1b[2J.jpg" in text
+    assert r"frames/\udcff.jpg" in text
+    assert len(json.loads(to_json(inspection).encode())["findings"][0]["names"]) == 2
+
+
+def test_pipes_and_links_to_nowhere_count_as_missing(copy: Path) -> None:
+    for name in ("audio.wav", "frames/1.jpg", "labels_semantic/1.png"):
+        (copy / V1M / name).unlink()
+        os.mkfifo(copy / V1M / name)
+    (copy / LOG_MELS / f"test/cat_meowing/{CAT}.pkl").unlink()
+    (copy / LOG_MELS / f"test/cat_meowing/{CAT}.pkl").symlink_to("nowhere")
+    findings = found(copy)
+    assert set(findings) == {"audio-missing", "frame-missing", "mask-missing", "mask-unreadable", "log-mel-missing"}
+
+
+def test_a_folder_that_cant_be_listed_is_told(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("multiB_0/frames"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (one,) = found(copy)["unreadable-folder"]
+    assert one.names == (f"{copy}/{V1M}/frames (Permission denied)",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"frames/', '"../frames/', ""),
+        ("s4_data/visual_frames", "../visual_frames", "unsafe-path"),
+        ('"image_file":"', '"image_file":7,"other":"', "manifest-unreadable"),
+        ('"id":', '"name":', "manifest-unreadable"),
+        ("{", "", "manifest-unreadable"),
+    ],
+)
+def test_a_damaged_manifest(copy: Path, tmp_path: Path, old: str, new: str, reason: str) -> None:
+    write_videos(tmp_path / "set", open_videos(copy / "Single-source"), "0")
+    assert found(tmp_path / "set") == {}
+    path = tmp_path / "set/manifest.jsonl"
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert set(found(tmp_path / "set")) == ({reason} if reason else set())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("meta.csv", "name,start,category,split\na_0_5,0,dog_barking,test\n", "s4"),
+        ("meta.csv", "video_id,split\na_0,test\n", "ms3"),
+        ("meta.csv", "vid,uid,s_min,s_sec,a_obj,split,label\na,a_0_5000,0,0,dog,test,v1s\n", "avss"),
+        ("vggsound.csv", "abcdefghijk,12,dog barking,train\n", "vggsound"),
+    ],
+)
+def test_a_table_alone(tmp_path: Path, name: str, content: str, expected: str) -> None:
+    (tmp_path / name).write_text(content)
+    for path in (tmp_path, tmp_path / name):
+        inspection = inspect_folder(path)
+        (holding,) = inspection.holdings
+        assert (holding.name, holding.form, holding.parts[0].listed) == (expected, "table", 1)
+        assert inspection.findings == ()
+        assert to_text(inspection).endswith("the tables are in order")
+
+
+def test_another_table_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / "meta.csv").write_text("colour,price\nred,3\n")
+    with pytest.raises(DataError, match="unknown-layout"):
+        inspect_folder(tmp_path / "meta.csv")
