@@ -48,7 +48,7 @@ class _Run:
 def convert(src: Path, dst: Path, wanted: Conversion, *, workers: int | None, progress: Progress) -> Outcome:
     """Bring the set of videos in ``src`` into another form, in ``dst``; the same call again goes on where it was stopped.
 
-    Rejections are of one video each: ``frame-...``, ``mask-...``, ``audio-...``, ``log-mel-...``, ``unsafe-pickle``, ``size-mismatch``,
+    Rejections are of one video each: ``video-missing``, ``frame-...``, ``mask-...``, ``audio-...``, ``log-mel-...``, ``unsafe-pickle``, ``size-mismatch``,
     ``off-palette``, ``label-range``, ``labels-differ``, ``no-category``, ``unknown-split``, ``duplicate-video``, ``unsafe-path``.
     Raises ``DataError``: ``not-a-folder``, ``nested-folders``, ``not-empty``, ``other-conversion``, ``busy``, ``bad-selection``,
     ``empty-split``, those of :func:`evaluators.videos.open_videos` and of ``metadata``.

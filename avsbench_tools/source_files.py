@@ -108,12 +108,16 @@ def check_sound(root: Path, name: str) -> None:
 
 
 def check_counts(root: Path, video: Video) -> list[str]:
-    """Raise ``DataError`` ``frame-count`` or ``mask-count`` unless the folders of a video hold exactly its frames and masks.
+    """Raise ``DataError`` ``video-missing``, ``frame-count`` or ``mask-count`` unless a video's folders hold exactly its frames and
+    masks.
 
     Hidden files and those of file managers don't count. Of a training video masks may be there of frames that the table
     counts as not annotated; their names are given back.
     """
     images = [frame.image_file for frame in video.frames]
+    folders = {safe(root, name).rpartition("/")[0] for name in (*images[:1], *video.masks[:1])}
+    if not any(names_in(root / folder) for folder in folders):
+        raise DataError("video-missing", min(folders), "neither frames nor masks are there; complete the dataset")
     _count(root, images, len(images), "frame")
     most = len(images) if video.split == "train" else len(video.masks)
     return _count(root, video.masks, most, "mask")

@@ -222,6 +222,13 @@ def test_a_video_with_a_damaged_file_is_named_and_the_others_go_on(
     assert "multiB_0" not in {video.id for video in open_videos(tmp_path / "dst").videos}
 
 
+def test_a_video_of_which_nothing_is_there(tmp_path: Path) -> None:
+    source = write_avss(tmp_path / "src")
+    shutil.rmtree(source / "v1m/multiB_0")
+    outcome = run(source, tmp_path / "dst", "labels")
+    assert (outcome.done, reasons(outcome)) == (4, {("v1m/multiB_0", "video-missing")})
+
+
 def test_a_mended_video_is_taken_by_the_same_command(tmp_path: Path) -> None:
     good, source = write_avss(tmp_path / "good"), write_avss(tmp_path / "src")
     _truncate(source / "v1m/multiB_0/frames/2.jpg")
