@@ -116,4 +116,5 @@ def _shot(shot: Shot, second: int) -> str:
     picture = pages.stage(shot.photo, shot.overlay, f"second {second}", shot.width, shot.height)
     said = f"<em>{escaped(shot.said)}</em> " if shot.said else ""
     styles = " ".join(["bare"] * (not shot.annotated) + ["missing"] * (not shot.photo))
-    return f"<figure{f' class={chr(34)}{styles}{chr(34)}' if styles else ''}>{picture}<figcaption>{said}<span>{second} s</span></figcaption></figure>\n"
+    attribute = f' class="{styles}"' if styles else ""
+    return f"<figure{attribute}>{picture}<figcaption>{said}<span>{second} s</span></figcaption></figure>\n"
