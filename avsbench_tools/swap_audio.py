@@ -223,8 +223,9 @@ def _json(facts: Mapping[str, Any]) -> str:
 def _lines(dst: Path, videos: VideoSet, swapped: Sequence[Swap]) -> Iterable[str]:
     uses = Counter(line.clip for line in swapped)
     if uses:
+        low, high = min(uses.values()), max(uses.values())
         yield (
-            f"{len(uses):,} clips, each in {min(uses.values())} to {max(uses.values())} videos: of VGGSound's train split for "
+            f"{len(uses):,} clips, each for {low if low == high else f'{low} to {high}'} videos: of VGGSound's train split for "
             f"train, of its test split for val and test; which is in {PLAN}"
         )
         yield f"avs-eval and the official loaders read {dst} as {videos.name}"

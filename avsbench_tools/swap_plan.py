@@ -81,8 +81,8 @@ def single_sources(videos: Iterable[Video]) -> tuple[Wanted, list[Rejection]]:
 def _problem(video: Video, category: str) -> tuple[str, str] | None:
     """Reason and message where the sound of a video can't be replaced."""
     if len(video.sounding) > 1 or video.setting == "v1m":
-        words = " and ".join(video.sounding) or "several objects"
-        return "several-sources", f"{words} sound in it; one clip can't stand for them"
+        words = ", ".join(video.sounding) or "which ones isn't known"
+        return "several-sources", f"several objects sound in it ({words}); one clip can't stand for them"
     if video.setting not in ("s4", SINGLE):
         return "other-setting", f"is of {video.setting}; the experiment is on S4's videos, {SINGLE} here"
     if category not in s4_categories():
