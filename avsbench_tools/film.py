@@ -18,7 +18,7 @@ from evaluators.files import atomic_write
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Sound = np.ndarray[Any, np.dtype[np.float32]]
 
-QUALITY = {"crf": "20", "preset": "veryfast", "tune": "animation"}  # of x264
+QUALITY = {"crf": "20", "preset": "superfast", "tune": "animation"}  # of x264
 MPEG4_BITS = 2_000_000  # a second
 SOUND_BITS = 128_000
 

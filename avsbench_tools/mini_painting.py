@@ -30,6 +30,7 @@ class Painter:
         rng = np.random.default_rng([*scene.key, 3])
         self._background = draw_place(scene.place, rng, scene.width, scene.height).astype(np.float32)
         self._sprites: dict[tuple[int, float], Sprite] = {}
+        self._shadows: dict[int, Canvas] = {}
 
     def picture(self, index: int) -> Pixels:
         """Picture ``index``, from 0, at ``index / rate`` seconds."""
@@ -37,8 +38,8 @@ class Painter:
         for number, actor in enumerate(self.scene.actors):
             sprite, x, y = self._posed(number, index)
             if not shapes()[actor.category].flies:
-                _shade(canvas, x, round(actor.y), sprite.cover.shape[1])
-            canvas_part, sprite_part = _overlap(canvas.shape, sprite, x, y)
+                self._shade(canvas, number, x)
+            canvas_part, sprite_part = _overlap(canvas.shape, sprite.cover.shape, x + sprite.left, y + sprite.top)
             cover = sprite.cover[sprite_part][:, :, None]
             canvas[canvas_part] += (sprite.pixels[sprite_part] - canvas[canvas_part]) * cover
         return np.rint(canvas).astype(np.uint8)
@@ -48,13 +49,24 @@ class Painter:
         found = np.zeros((self.scene.height, self.scene.width), np.uint8)
         for number, actor in enumerate(self.scene.actors):
             sprite, x, y = self._posed(number, index)
-            canvas_part, sprite_part = _overlap(found.shape, sprite, x, y)
+            canvas_part, sprite_part = _overlap(found.shape, sprite.cover.shape, x + sprite.left, y + sprite.top)
             label = avss_categories().index(actor.category) if self._sounds(actor, index) else 0
             found[canvas_part][sprite.cover[sprite_part] >= 0.5] = label
         return found
 
     def _sounds(self, actor: Actor, index: int) -> bool:
         return actor.active[index // self.scene.rate]
+
+    def _shade(self, canvas: Canvas, number: int, x: int) -> None:
+        """A soft shadow on the ground; no part of the mask."""
+        actor = self.scene.actors[number]
+        if number not in self._shadows:
+            width = draw(shapes()[actor.category], actor.colour, actor.height).cover.shape[1]
+            self._shadows[number] = _shadow(width)
+        shadow = self._shadows[number]
+        left, top = x - shadow.shape[1] // 2, round(actor.y) - shadow.shape[0] // 2
+        canvas_part, shadow_part = _overlap(canvas.shape, shadow.shape, left, top)
+        canvas[canvas_part] *= shadow[shadow_part]
 
     def _posed(self, number: int, index: int) -> tuple[Sprite, int, int]:
         """The drawing of an actor, and the pixel that it is placed by."""
@@ -70,23 +82,22 @@ class Painter:
         return self._sprites[number, degrees], round(float(x)), round(y)
 
 
-def _overlap(shape: tuple[int, ...], sprite: Sprite, x: int, y: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The part of the canvas and the part of the sprite that lie on each other."""
-    top, left = y + sprite.top, x + sprite.left
-    rows, columns = sprite.cover.shape
-    low, high = max(0, top), max(0, min(shape[0], top + rows))
-    first, last = max(0, left), max(0, min(shape[1], left + columns))
+def _overlap(
+    canvas: tuple[int, ...], thing: tuple[int, ...], left: int, top: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part of the canvas and the part of a thing on it that lie on each other, by their shapes (height, width, ...)."""
+    low, high = max(0, top), max(0, min(canvas[0], top + thing[0]))
+    first, last = max(0, left), max(0, min(canvas[1], left + thing[1]))
     return (slice(low, high), slice(first, last)), (
         slice(low - top, max(low, high) - top),
         slice(first - left, max(first, last) - left),
     )
 
 
-def _shade(canvas: Canvas, x: int, y: int, wide: int) -> None:
-    """A soft shadow on the ground; no part of the mask."""
-    across, down = max(4, round(0.46 * wide)), max(3, round(0.09 * wide))
-    top, left = max(0, y - down), max(0, x - across)
-    part = canvas[top : max(0, y + down), left : max(0, x + across)]
-    rows, columns = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
-    distance = ((rows - y) / down) ** 2 + ((columns - x) / across) ** 2
-    part *= (1 - SHADOW * np.clip(1.2 * (1 - distance), 0, 1))[:, :, None].astype(np.float32)
+def _shadow(width: int) -> Canvas:
+    """What is left of the light, 0 to 1, below a thing: an oval, darkest in its middle."""
+    across, down = max(4, round(0.46 * width)), max(3, round(0.09 * width))
+    rows, columns = np.ogrid[-down : down + 1, -across : across + 1]
+    distance = (rows / down) ** 2 + (columns / across) ** 2
+    light: Canvas = (1 - SHADOW * np.clip(1.2 * (1 - distance), 0, 1))[:, :, None].astype(np.float32)
+    return light

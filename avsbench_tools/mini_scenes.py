@@ -2,9 +2,11 @@
 
 Scene ``number`` of a setting and split depends on the seed and that number alone, so a larger mini begins with the smaller one.
 
-s4: one thing sounds all 5 seconds; up to two others are seen and silent. ms3: two or three things sound, each for a part of the
-5 seconds, so that the mask changes; in every sixth video nothing sounds in the middle. v2, 10 seconds, in turn: one thing; two;
-one that stops; one, and a sound off the screen; two of one category, one after the other; only a sound off the screen.
+s4: one thing sounds all 5 seconds; up to two others are seen and silent.
+ms3: two or three things sound, each for a part of the 5 seconds, so that the mask changes; in every third video two of one
+category; in every sixth nothing sounds in the middle.
+v2, 10 seconds, in turn: one thing; two; one that stops; one, and a sound off the screen; two of one category, one after the
+other; only a sound off the screen.
 """
 
 from __future__ import annotations
@@ -139,10 +141,18 @@ def _cast(rng: Rng, seed: int, setting: str, number: int) -> tuple[str, list[_Ro
         category = str(np.random.default_rng([seed, 2]).permutation(names)[number % len(names)])
         return _place_of(rng, category), [_Role(category, (True,) * 5)], ""
     if setting == "ms3":
-        several = 2 if number % 6 == 5 else int(rng.integers(2, 4))
-        place, names = _together(rng, several, {category.sounding for category in s4_categories().values()})
-        return place, [_Role(name, _part(rng, turn, number % 6 == 5)) for turn, name in enumerate(names)], ""
+        return _cast_ms3(rng, number)
     return _cast_v2(rng, KINDS[number % len(KINDS)])
+
+
+def _cast_ms3(rng: Rng, number: int) -> tuple[str, list[_Role], str]:
+    short = number % 6 == 5
+    place, names = _together(rng, 2 if short else 3, {category.sounding for category in s4_categories().values()})
+    if number % 3 == 1:
+        names = names[:1] * 2
+    elif rng.random() < 0.5:
+        names = names[:2]
+    return place, [_Role(name, _part(rng, turn, short)) for turn, name in enumerate(names)], ""
 
 
 def _part(rng: Rng, turn: int, short: bool) -> tuple[bool, ...]:
