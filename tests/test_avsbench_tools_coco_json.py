@@ -75,7 +75,8 @@ def test_pycocotools_gives_back_every_mask_to_the_bit(write: Callable[[Path], Pa
 
 
 def test_what_a_file_says(tmp_path: Path) -> None:
-    written(open_videos(write_s4(tmp_path)), tmp_path / "out", ("test",))
+    outcome = written(open_videos(write_s4(tmp_path)), tmp_path / "out", ("test",))
+    assert outcome.lines[1] == "instances_test.json: 2 videos, 10 frames, 10 of them annotated, 10 annotations"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["instances_test.json"]
     found = content(tmp_path / "out/instances_test.json")
     assert list(found) == ["info", "licenses", "categories", "images", "videos", "annotations"]
