@@ -156,7 +156,7 @@ def _take_mask(video: _Video, mask: Array, source: str, target: str) -> None:
             "label-range", source, f"{voids:,} pixels are void (255), which the official layout doesn't know"
         )
     if plan.side and mask.shape != (plan.side, plan.side):
-        mask = _nearest(mask, plan.side)
+        mask = np.asarray(Image.fromarray(mask).resize((plan.side, plan.side), Image.Resampling.NEAREST))
     if plan.index:
         mask = mask * np.uint8(plan.index)
     if plan.binary or (video.work.masks.kind == MASK and not plan.index):
@@ -171,13 +171,6 @@ def _take_mask(video: _Video, mask: Array, source: str, target: str) -> None:
 def mask_files(plan: Plan, target: str) -> list[str]:
     """The files that a mask is written to: ``target``, and where colours are wanted the same beside in ``labels_rgb``."""
     return [target, target.replace(f"/{avss.INDICES}/", f"/{avss.COLOURS}/")][: 1 + plan.colours]
-
-
-def _nearest(mask: Array, side: int) -> Array:
-    """The pixel under the middle of each new one, as Pillow's NEAREST, with which the official loader resizes masks."""
-    rows, columns = ((2 * np.arange(side) + 1) * old // (2 * side) for old in mask.shape)
-    small: Array = mask[rows[:, None], columns]
-    return small
 
 
 def _tell(video: _Video, remarks: dict[str, Counter[str]]) -> None:

@@ -136,7 +136,7 @@ def _line(done: Done) -> str:
 def _read_journal(path: Path) -> dict[str, Done]:
     """What is done, by video; a line that was cut off doesn't count."""
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return {}
     found = {}

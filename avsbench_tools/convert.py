@@ -103,7 +103,7 @@ def _carried_out(plans: Sequence[Plan], run: _Run) -> dict[str, Done]:
     work = Work(masks, run.dst, source.table.suffix == ".csv", wanted.copy, wanted.refers)
     with (
         run.progress.stage("convert", len(plans)) as advance,
-        Engine(run.workers, warm_up=carry_out.__module__) as engine,
+        Engine(run.workers, warm_up=carry_out.__module__, chunk=1) as engine,
     ):
         for outcome in engine.run(partial(carry_out, work=work), plans):
             plan, result = outcome.item, outcome.result

@@ -111,16 +111,15 @@ def check_counts(root: Path, video: Video) -> list[str]:
     """Raise ``DataError`` ``video-missing``, ``frame-count`` or ``mask-count`` unless a video's folders hold exactly its frames and
     masks.
 
-    Hidden files and those of file managers don't count. Of a training video masks may be there of frames that the table
-    counts as not annotated; their names are given back.
+    Hidden files and those of file managers don't count. Masks may be there of frames that the table counts as not annotated
+    (those of S4's training videos); their names are given back.
     """
     images = [frame.image_file for frame in video.frames]
     folders = {safe(root, name).rpartition("/")[0] for name in (*images[:1], *video.masks[:1])}
     if not any(names_in(root / folder) for folder in folders):
         raise DataError("video-missing", min(folders), "neither frames nor masks are there; complete the dataset")
     _count(root, images, len(images), "frame")
-    most = len(images) if video.split == "train" else len(video.masks)
-    return _count(root, video.masks, most, "mask")
+    return _count(root, video.masks, len(images), "mask")
 
 
 def _count(root: Path, expected: Sequence[str], most: int, what: str) -> list[str]:

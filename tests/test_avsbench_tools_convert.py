@@ -23,7 +23,7 @@ from PIL import Image
 
 from avsbench_tools import carry_out, conversion_state
 from avsbench_tools.cli import main
-from avsbench_tools.conversions import Conversion
+from avsbench_tools.conversions import Conversion, Done
 from avsbench_tools.convert import convert
 from avsbench_tools.outcome import Outcome
 from evaluators.categories import voc_colour
@@ -195,6 +195,7 @@ DAMAGES: list[tuple[str, str, Callable[[Path], None]]] = [
     ("frames/2.jpg", "frame-unreadable", _with(b"GIF89a" + bytes(50))),
     ("frames/2.jpg", "frame-too-large", _with(raw_png(20_000, 20_000, 8, 2, bytes(50)))),
     ("frames/2.jpg", "frame-unreadable", _pipe),
+    ("frames/2.jpg", "size-mismatch", _with(png(np.zeros((16, 12, 3))))),
     # sound
     ("audio.wav", "audio-truncated", _truncate),
     ("audio.wav", "audio-empty", _with(b"")),
@@ -267,8 +268,8 @@ def test_masks_of_a_training_video_that_the_table_does_not_count_are_left_out(tm
         ("one bit", lambda mask: png(mask > 0)),
         ("palette", lambda mask: png(mask, bytes([0, 0, 0, 9, 90, 9]))),
         ("RGB", lambda mask: png(mask[..., None] * np.array([255, 255, 255]))),
-        ("two colours", lambda mask: png(np.where(np.indices(mask.shape)[1][..., None] < 3, voc_colour(1), voc_colour(8)) * mask[..., None])),
-        ("a palette of two objects", lambda mask: png(mask * np.where(np.indices(mask.shape)[1] < 3, 1, 8), VOC)),
+        ("two colours", lambda mask: png(np.where(np.indices(mask.shape)[1][..., None] < 5, voc_colour(1), voc_colour(8)) * mask[..., None])),
+        ("a palette of two objects", lambda mask: png(mask * np.where(np.indices(mask.shape)[1] < 5, 1, 8), VOC)),
         ("16 bits", lambda mask: png(mask.astype(np.uint16) * 65535)),
         ("opaque alpha", lambda mask: png(np.dstack([mask * 255] * 3 + [np.full_like(mask, 255)]))),
     ],
@@ -476,6 +477,15 @@ def test_the_result_may_not_lie_in_the_folder_that_a_manifest_refers_to(tmp_path
 def test_options_without_effect_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Conversion(**options)  # type: ignore[arg-type]
+
+
+def test_the_journal_of_a_finished_run_is_in_the_order_of_the_table(tmp_path: Path) -> None:
+    with conversion_state.State(tmp_path, {"form": "labels"}) as state:
+        for item in ("s4/c", "s4/a", "s4/b"):
+            state.record(Done(item))
+        state.finish(("s4/a", "s4/b", "s4/c"))
+    rows = [json.loads(line) for line in (tmp_path / conversion_state.JOURNAL).read_text().splitlines()]
+    assert [row["video"] for row in rows] == ["s4/a", "s4/b", "s4/c"]
 
 
 def test_two_runs_into_one_folder(tmp_path: Path) -> None:

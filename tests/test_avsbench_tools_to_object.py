@@ -94,6 +94,19 @@ def test_frames_and_masks_of_avss_become_224_pixels_wide_and_high(tmp_path: Path
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (224, 224))
 
 
+def test_masks_of_any_size_are_resized_as_the_official_loader_of_avss_does(tmp_path: Path) -> None:
+    source = write_avss(tmp_path / "src")
+    for kind in ("labels_rgb", "labels_semantic"):
+        (source / f"v1m/multiB_0/{kind}/1.png").unlink()
+    mask = np.random.default_rng(0).integers(0, 2, (241, 320)).astype(np.uint8)
+    (source / "v1m/multiB_0/labels_semantic/1.png").write_bytes(png(mask))
+    Image.new("RGB", (320, 241)).save(source / "v1m/multiB_0/frames/1.jpg")
+    run(source, tmp_path / "dst")
+    expected = np.asarray(Image.fromarray(mask).resize((224, 224), Image.Resampling.NEAREST)) * 255
+    with Image.open(tmp_path / "dst/Multi-sources/ms3_data/gt_masks/test/multiB_0/multiB_0_2.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
 def test_masks_come_back_to_the_bit_through_the_semantic_layout(tmp_path: Path) -> None:
     source = write_s4(tmp_path / "src")
     generator = np.random.default_rng(0)
