@@ -79,8 +79,9 @@ class Engine:
         if self._workers == 1:
             _keep_memory()
         elif self.kind == "local":
-            for _ in range(self._workers):  # they start while the caller still reads its tables
-                self._open().submit(_ready, self._warm_up)
+            with _deaf_to_ctrl_c():  # the workers start here, while the caller still reads its tables
+                for _ in range(self._workers):
+                    self._open().submit(_ready, self._warm_up)
         return self
 
     def __exit__(
