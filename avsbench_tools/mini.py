@@ -41,6 +41,7 @@ from .mini_scenes import SETTINGS, Scene, plan_scenes
 from .mini_sounds import RATE, film_sound
 from .official import SEVERAL, SINGLE, SUBSETS, official_video, write_tables
 from .outcome import Outcome
+from .prepare_journal import remove_leftovers
 from .prepare_video import encode_picture, encode_wav
 from .resizing import Pixels, resized
 from .tensors import encode_tensor
@@ -63,7 +64,8 @@ def write_mini(folder: Path, videos: int, seed: int, progress: Progress, *, work
     folder = Path(folder)
     _begin(folder, {"format": FORMAT, "videos": videos, "seed": seed})
     scenes = plan_scenes(videos, seed)
-    missing = [scene for scene in scenes if not all(map(os.path.exists, _files(folder, scene)))]
+    missing = [scene for scene in scenes if not all(os.path.exists(f"{folder}/{name}") for name in _files(scene))]
+    remove_leftovers(folder, [name for scene in missing for name in _files(scene)])
     seconds = sum(scene.seconds for scene in missing)
     if missing:
         progress.line(f"drawing {len(missing)} films of {seconds} seconds in all, {len(missing)} MB, in {folder}")
@@ -79,20 +81,19 @@ def write_mini(folder: Path, videos: int, seed: int, progress: Progress, *, work
 
 
 def _begin(folder: Path, arguments: dict[str, int]) -> None:
-    """Say in the marker what the folder will hold, or see that it says so; remove what a killed run left half written."""
+    """Say in the marker what the folder will hold, or see that it says so."""
     marker = folder / MARKER
     try:
-        there = os.listdir(folder)
+        there = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except FileNotFoundError:
         there = []
     except NotADirectoryError:
-        raise DataError("not-a-folder", folder, "is a file; give the name of a folder") from None
+        raise DataError("not-a-folder", folder, "is a file or lies below one; give the name of a folder") from None
     if there and _read(marker) != arguments:
         found = f"a mini of {_read(marker)}" if _read(marker) else f"{there[0]!r} and {len(there) - 1} more"
         remedy = "give another folder, or the same --videos and --seed"
         raise DataError("not-empty", folder, f"holds {found}, expected nothing or a mini of {arguments}; {remedy}")
-    for left in folder.rglob(".*.tmp"):
-        left.unlink()
+    remove_leftovers(folder, [MARKER, *(f"{home}/{table}" for home, table in _tables())])
     if not there:
         write_text(marker, json.dumps(arguments) + "\n")
 
@@ -113,16 +114,16 @@ def _outcome(folder: Path, scenes: list[Scene], written: int) -> Outcome:
 # ------------------------------------------------------------------------------------------------------------ where
 
 
-def _homes(folder: Path, scene: Scene) -> Iterator[tuple[Path, Path, Video]]:
-    """Each set that has the scene: its folder, the film in it, and the video with files relative to the folder."""
+def _homes(scene: Scene) -> Iterator[tuple[str, str, Video]]:
+    """Each set that has the scene: its folder, the film in it, and the video with files relative to that folder."""
     label = {"s4": SINGLE, "ms3": SEVERAL}.get(scene.setting, scene.setting)
     if scene.setting in SUBSETS:
         subset = SUBSETS[scene.setting]
-        parts = (scene.split, scene.category) if scene.setting == "s4" else ()
-        film = Path(subset.data, "raw_videos", *parts, f"{scene.id}.mp4")
-        yield folder / subset.folder, film, official_video(_video(scene, scene.setting), scene.setting)
-    film = Path("raw_videos", label, f"{scene.id}.mp4")
-    yield folder / SEMANTIC, film, official_video(_video(scene, label), "avss")
+        inner = f"{scene.split}/{scene.category}/" if scene.setting == "s4" else ""
+        film = f"{subset.data}/raw_videos/{inner}{scene.id}.mp4"
+        yield subset.folder, film, official_video(_video(scene, scene.setting), scene.setting)
+    film = f"raw_videos/{label}/{scene.id}.mp4"
+    yield SEMANTIC, film, official_video(_video(scene, label), "avss")
 
 
 def _video(scene: Scene, setting: str) -> Video:
@@ -137,13 +138,19 @@ def _video(scene: Scene, setting: str) -> Video:
     )
 
 
-def _files(folder: Path, scene: Scene) -> Iterator[str]:
-    """Every file of a scene."""
-    for home, film, video in _homes(folder, scene):
-        names = [str(film), video.audio_file, video.log_mel_file, *(frame.image_file for frame in video.frames)]
+def _files(scene: Scene) -> Iterator[str]:
+    """Every file of a scene, relative to the mini's folder."""
+    for home, film, video in _homes(scene):
+        names = [film, video.audio_file, video.log_mel_file, *(frame.image_file for frame in video.frames)]
         names += video.masks
         names += [_colours_of(name) for name in video.masks if video.setting not in SUBSETS]
         yield from (f"{home}/{name}" for name in names if name)
+
+
+def _tables() -> list[tuple[str, str]]:
+    """The folder of each set, and a table in it."""
+    objects = [(subset.folder, subset.csv_file) for subset in SUBSETS.values()]
+    return [*objects, (SEMANTIC, avss.TABLE), (SEMANTIC, avss.NAMES)]
 
 
 def _colours_of(mask_file: str) -> str:
@@ -154,7 +161,7 @@ def _write_all_tables(folder: Path, scenes: Iterable[Scene]) -> None:
     """The tables, when all files are there; rows by video, as the official ones are nearly."""
     rows: dict[str, list[Video]] = {"s4": [], "ms3": [], "avss": []}
     for scene in scenes:
-        for _, _, video in _homes(folder, scene):
+        for _, _, video in _homes(scene):
             rows[video.setting if video.setting in SUBSETS else "avss"].append(video)
     for name, videos in rows.items():
         home = folder / (SUBSETS[name].folder if name in SUBSETS else SEMANTIC)
@@ -169,7 +176,7 @@ def _write_scene(scene: Scene, folder: Path) -> None:
     painter = Painter(scene)
     taken = [int(second * scene.rate + TAKEN / EVENLY * scene.rate) for second in range(scene.seconds)]
     labels = [painter.labels(index) for index in taken]
-    homes = list(_homes(folder, scene))
+    homes = [(folder / home, film, video) for home, film, video in _homes(scene)]
     first = homes[0][0] / homes[0][1]
     _write_film(first, scene, painter)
     samples, pictures = read_audio(first, scene.seconds), second_frames(first, scene.seconds)

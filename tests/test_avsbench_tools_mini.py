@@ -290,7 +290,7 @@ write_mini(Path({str(folder)!r}), 1, 0, Progress(), workers=1)
             time.sleep(0.01)
         run.send_signal(signal.SIGKILL)
     assert not list(folder.rglob("*.csv")), "a table means that all is there"
-    (folder / ".half.png.1.tmp").write_bytes(b"half")
+    (folder / "Single-source/.s4_meta_data.csv.1.tmp").write_bytes(b"half")
     outcome = write_mini(folder, 1, 0, Progress(), workers=1)
     assert 2 <= outcome.done <= 3 and outcome.done + outcome.already == FILMS
     assert tree(folder) == tree(mini)
@@ -312,10 +312,11 @@ def test_a_mini_of_other_arguments_is_refused(mini: Path, videos: int, seed: int
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
+    (tmp_path / ".mine.1.tmp").write_text("mine too")
     with pytest.raises(DataError, match=r"holds 'thesis.tex'.*\[not-empty\]"):
         write_mini(tmp_path, 1, 0, Progress())
     with pytest.raises(DataError, match="not-a-folder"):
         write_mini(tmp_path / "thesis.tex", 1, 0, Progress())
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.1.tmp", "thesis.tex"]
     with pytest.raises(ValueError, match="found 0 and 0"):
         write_mini(tmp_path, 0, 0, Progress())
