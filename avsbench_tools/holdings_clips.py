@@ -29,7 +29,8 @@ Key = tuple[str, int]  # video id and start in seconds
 def clips_holding(folder: Path) -> Found | None:
     """The clips that the tables list, or that are there; None where there are neither. ``folder`` may be a table."""
     alone = folder.is_file()
-    tables = [path for path in ([folder] if alone else sorted(folder.glob("*.csv"))) if _is_clip_table(path)]
+    columns = {path: _columns(path) for path in ([folder] if alone else sorted(folder.glob("*.csv")))}
+    tables = [path for most in (4, 2) for path in columns if columns[path] == most]  # those that tell the split first
     folder = folder.parent if alone else folder
     media = not alone and any(_has_clips(folder / place) for place in PLACES)
     if not tables and not media:
@@ -62,7 +63,7 @@ def _item(key: Key, row: ClipRow, file: str) -> Item:
 
 
 def _rows(tables: Iterable[Path]) -> tuple[dict[Key, ClipRow], list[Finding]]:
-    """The rows of all tables by clip; what one table says of a clip's split goes before another's silence."""
+    """The rows of all tables by clip; the first table that lists a clip counts."""
     rows: dict[Key, ClipRow] = {}
     findings: list[Finding] = []
     for path in tables:
@@ -74,8 +75,7 @@ def _rows(tables: Iterable[Path]) -> tuple[dict[Key, ClipRow], list[Finding]]:
         findings += _told(rejections)
         for row in found:
             key = (row.video_id or row.file or "", int(row.start_seconds))
-            if key not in rows or not rows[key].official_split:
-                rows[key] = row
+            rows.setdefault(key, row)
     return rows, findings
 
 
@@ -126,16 +126,16 @@ def _media(folder: Path) -> Iterator[str]:
                 yield name if inner == "." else f"{inner}/{name}".replace(os.sep, "/")
 
 
-def _is_clip_table(path: Path) -> bool:
-    """Whether most of the first lines, the very first among them, name a clip and its label."""
+def _columns(path: Path) -> int:
+    """Columns of a table of which most of the first lines, the very first among them, name a clip; 0 of another."""
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as stream:
             lines = [line for line in (stream.readline(4096) for _ in range(LOOKED_AT)) if line.strip()]
         rows = list(csv.reader(lines, skipinitialspace=True))
     except (OSError, csv.Error):
-        return False
+        return 0
     fit = [_is_clip_row(row) for row in rows]
-    return bool(fit) and fit[0] and 2 * sum(fit) > len(fit)
+    return len(rows[0]) if fit and fit[0] and 2 * sum(fit) > len(fit) else 0
 
 
 def _is_clip_row(row: Sequence[str]) -> bool:

@@ -40,6 +40,8 @@ def write_vpo(folder: Path) -> Path:
 
 @pytest.mark.parametrize("inner", ["", "VPO", "VPO/VPO-SS"])
 def test_vpo_as_published(tmp_path: Path, inner: str) -> None:
+    (tmp_path / "VPO/VPO-MS/mask").mkdir(parents=True)  # whose table isn't there
+    (tmp_path / "VPO/VPO-MS/mask/000000000001.png").write_bytes(b"x")
     inspection = inspect_folder(write_vpo(tmp_path) / inner, workers=1)
     assert inspection.findings == ()
     (vpo,) = inspection.holdings
@@ -77,6 +79,12 @@ def test_vggsound_against_its_table(tmp_path: Path) -> None:
         ("vggsound/train", 1, 1),
         ("vggsound/test", 1, 2),
     ]
+
+
+def test_a_table_that_tells_the_split_goes_before_a_list(tmp_path: Path) -> None:
+    folder = write_clips(tmp_path)
+    (folder / "a.csv").write_text(f"{CLIP}.mp4,dog barking\n")
+    assert [part.name for part in inspect_folder(folder).holdings[0].parts] == ["vggsound/train", "vggsound/test"]
 
 
 def test_clips_that_are_no_clips(tmp_path: Path) -> None:
