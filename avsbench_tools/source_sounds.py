@@ -9,28 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.errors import DataError
-from evaluators.tensors import read_tensor
+from evaluators.log_mels import decode_log_mel
 
 from .logmel import SAMPLE_RATE, fit_examples, log_mel
 from .source_files import read_bytes
 
 Array = np.ndarray[Any, np.dtype[Any]]
-EXAMPLE = (1, 96, 64)  # of a second: channel, steps of 10 ms, mel bands
 
 
 def read_log_mel(root: Path, name: str) -> Array:
-    """A published log-mel, ``float32`` (seconds, 1, 96, 64).
-
-    Raises ``DataError``: ``unsafe-pickle`` and those of reading a tensor, ``log-mel-shape``, ``log-mel-nonfinite``.
-    """
-    found = read_tensor(read_bytes(root, name, "log-mel"), name)
-    if found.ndim != 4 or found.shape[1:] != EXAMPLE or not len(found) or found.dtype.kind != "f":
-        expected = "expected float (seconds, 1, 96, 64)"
-        raise DataError("log-mel-shape", name, f"found {found.dtype} {found.shape}, {expected}; make it from the sound")
-    if not np.isfinite(found).all():
-        raise DataError("log-mel-nonfinite", name, "holds NaN or infinite numbers; make it from the sound again")
-    return found.astype(np.float32, copy=False)
+    """A published log-mel, or what replaced it, ``float32`` (seconds, 1, 96, 64). Raises the ``DataError`` of ``decode_log_mel``."""
+    return decode_log_mel(read_bytes(root, name, "log-mel"), name)
 
 
 def log_mel_of_sound(root: Path, name: str, seconds: int) -> tuple[Array, str]:
