@@ -32,12 +32,13 @@ def find_holdings(path: Path) -> tuple[list[Holding], list[Finding]]:
         return _collected(tables)
     names = _names(path)
     found = list(_of_folder(path))
-    if not (path / DATASET).is_file() and not any(holding.name == "vggsound" for holding, _ in found):
+    ours = (path / DATASET).is_file()
+    if not ours and not any(holding.name == "vggsound" for holding, _ in found):
         for name in names:
             if (path / name).is_dir() and not _belongs(path / name, found):
                 found += _of_folder(path / name)
     holdings, findings = _collected(found)
-    findings += _without_table(path, holdings)
+    findings += [] if ours else _without_table(path, holdings)
     if not holdings and not findings:
         part = path.resolve().name in (*MODALITIES, *avss.FRAMES)
         remedy = "give the folder with the table, above this one" if part else "is this the right folder?"

@@ -571,6 +571,13 @@ def test_a_table_alone(tmp_path: Path, name: str, content: str, expected: str) -
         assert to_text(inspection).endswith("the tables are in order")
 
 
+def test_a_dataset_of_ours_needs_no_official_table(copy: Path) -> None:
+    videos = open_videos(copy / "AVSS")
+    (copy / "AVSS/metadata.csv").unlink()
+    write_videos(copy / "AVSS", videos, "0")
+    assert found(copy / "AVSS") == {}
+
+
 def test_another_table_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "meta.csv").write_text("colour,price\nred,3\n")
     with pytest.raises(DataError, match="unknown-layout"):
