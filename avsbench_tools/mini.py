@@ -32,6 +32,7 @@ from evaluators.files import atomic_write, link_or_copy, write_text
 from evaluators.masks import write_label_map
 from evaluators.progress import Progress
 from evaluators.videos import Video
+from evaluators.wav_files import encode_wav
 
 from .film import write_film
 from .logmel import log_mel
@@ -42,7 +43,7 @@ from .mini_sounds import RATE, film_sound
 from .official import SEVERAL, SINGLE, SUBSETS, official_video, write_tables
 from .outcome import Outcome
 from .prepare_journal import remove_leftovers
-from .prepare_video import encode_picture, encode_wav
+from .prepare_video import encode_picture
 from .resizing import Pixels, resized
 from .tensors import encode_tensor
 

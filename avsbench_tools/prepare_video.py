@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import wave
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +21,7 @@ from evaluators.files import atomic_write, inside
 from evaluators.rejections import Rejection
 from evaluators.tensors import encode_tensor
 from evaluators.videos import Video
+from evaluators.wav_files import encode_wav
 
 from .logmel import log_mel
 from .media import SAMPLE_RATE, Samples, film_seconds, padded, take_audio, take_frames
@@ -130,17 +130,6 @@ def encode_picture(pixels: Pixels, suffix: str) -> bytes:
         Image.fromarray(pixels).save(stream, "PNG", compress_level=2)
     else:
         Image.fromarray(pixels).save(stream, "JPEG", quality=95, subsampling=0)
-    return stream.getvalue()
-
-
-def encode_wav(samples: Samples) -> bytes:
-    """The bytes of a wav of ``int16`` (samples,), mono at 16 kHz."""
-    stream = BytesIO()
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples.astype("<i2").tobytes())
     return stream.getvalue()
 
 

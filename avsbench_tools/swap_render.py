@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from evaluators import avss
@@ -13,10 +11,10 @@ from evaluators.errors import DataError
 from evaluators.files import atomic_write, inside, link_or_copy
 from evaluators.rejections import Rejection
 from evaluators.videos import Video
+from evaluators.wav_files import encode_wav
 
 from .conversions import refusal
 from .logmel import log_mel
-from .media import SAMPLE_RATE, Samples
 from .official import official_video
 from .swap_clips import SECONDS, cut
 from .swap_plan import Swap
@@ -57,7 +55,7 @@ def render(studio: Studio, item: tuple[Swap, Video]) -> bool | Rejection:
     for path in log_mels:
         _write(path, encode_tensor(log_mel(sound, SECONDS)))
     for path in wav:
-        _write(path, _wav_bytes(sound))
+        _write(path, encode_wav(sound))
     return False
 
 
@@ -84,13 +82,3 @@ def _links(root: Path, video: Video, target: Video) -> Iterator[tuple[str, str]]
 def _write(path: Path, content: bytes) -> None:
     with atomic_write(path) as stream:
         stream.write(content)
-
-
-def _wav_bytes(sound: Samples) -> bytes:
-    stream = BytesIO()
-    with wave.open(stream, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(SAMPLE_RATE)
-        writer.writeframes(sound.astype("<i2").tobytes())
-    return stream.getvalue()

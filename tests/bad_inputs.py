@@ -32,7 +32,7 @@ from small_world import (
     turned,
 )
 
-from vpo_builder.audio_files import encode_wav
+from evaluators.wav_files import encode_wav
 from vpo_builder.mixing import to_pcm16
 from vpo_builder.segmentation import encode_mask
 

@@ -19,7 +19,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from vpo_builder.audio_files import encode_wav, read_mono
+from evaluators.wav_files import encode_wav
+from vpo_builder.audio_files import read_mono
 from vpo_builder.mixing import to_pcm16
 from vpo_builder.world import write_world
 

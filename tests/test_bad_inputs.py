@@ -24,7 +24,7 @@ from small_world import SmallWorld, put, small_world
 from evaluators.dataset import DATASET, MANIFEST, Sample, read_manifest
 from evaluators.masks import read_label_map
 from evaluators.vpo import clip_file
-from vpo_builder.audio_files import read_wav16
+from evaluators.wav_files import read_wav16
 from vpo_builder.cli import main
 from vpo_builder.journal import Journal
 from vpo_builder.verify import verify

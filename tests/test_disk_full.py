@@ -19,7 +19,7 @@ from small_world import SmallWorld, small_world
 
 import vpo_builder.build
 from evaluators.dataset import DATASET
-from vpo_builder.audio_files import read_wav16
+from evaluators.wav_files import read_wav16
 from vpo_builder.cli import main
 from vpo_builder.journal import WORK
 from vpo_builder.scan import CLIPS

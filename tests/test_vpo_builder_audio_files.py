@@ -18,7 +18,8 @@ import soundfile
 from evaluators.clips import ClipRecord
 from evaluators.errors import DataError
 from evaluators.rejections import Rejection
-from vpo_builder.audio_files import encode_wav, examine_clip, read_mono, read_wav16, write_wav
+from evaluators.wav_files import encode_wav, read_wav16, write_wav
+from vpo_builder.audio_files import examine_clip, read_mono
 from vpo_builder.material import UsableClip
 from vpo_builder.settings import Settings
 

@@ -189,7 +189,7 @@ def test_the_frozen_config_builds_the_same(whole: Path, tmp_path: Path) -> None:
 def test_stems_sum_to_the_mixture_exactly(whole: Path) -> None:
     import numpy as np
 
-    from vpo_builder.audio_files import read_wav16
+    from evaluators.wav_files import read_wav16
 
     for sample in read_manifest(whole / MANIFEST):
         stems = sum(read_wav16(whole / name).astype(np.int32) for name in sample.stem_files)
@@ -198,7 +198,7 @@ def test_stems_sum_to_the_mixture_exactly(whole: Path) -> None:
 
 def test_silence_is_silent_and_empties_the_ground_truth(whole: Path) -> None:
     from evaluators.masks import read_label_map
-    from vpo_builder.audio_files import read_wav16
+    from evaluators.wav_files import read_wav16
 
     folder = whole / "variants" / "silence"
     samples = list(read_manifest(folder / MANIFEST))
@@ -211,7 +211,7 @@ def test_silence_is_silent_and_empties_the_ground_truth(whole: Path) -> None:
 def test_mirrored_swaps_the_channels_and_keeps_the_ground_truth(whole: Path) -> None:
     import numpy as np
 
-    from vpo_builder.audio_files import read_wav16
+    from evaluators.wav_files import read_wav16
 
     base = {sample.id: sample for sample in read_manifest(whole / MANIFEST)}
     for sample in list(read_manifest(whole / "variants/mirrored" / MANIFEST))[:10]:

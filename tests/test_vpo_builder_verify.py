@@ -13,7 +13,7 @@ from evaluators.dataset import MANIFEST, Sample, read_manifest, write_manifest
 from evaluators.masks import read_label_map, write_label_map
 from evaluators.progress import Progress
 from evaluators.vpo import AUDIO_FOLDER
-from vpo_builder.audio_files import read_wav16, write_wav
+from evaluators.wav_files import read_wav16, write_wav
 from vpo_builder.build import build
 from vpo_builder.settings import Settings
 from vpo_builder.verify import verify

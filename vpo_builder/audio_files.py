@@ -1,4 +1,4 @@
-"""Sound files: any clip to mono at one rate, checked on the way; 16-bit wav back and forth.
+"""Sound files: any clip to mono at one rate, checked on the way.
 
 The only module that knows soundfile, soxr and PyAV. Everything here may run in a worker process.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -23,9 +22,10 @@ import soxr
 from evaluators.clips import ClipRecord
 from evaluators.dataset import Clip
 from evaluators.errors import DataError
-from evaluators.files import atomic_write, inside, sha256_file
+from evaluators.files import inside, sha256_file
 from evaluators.media_headers import missing_bytes, sound_format
 from evaluators.rejections import Rejection
+from evaluators.wav_files import encode_wav
 
 from .loudness import level_gain, lufs
 from .material import UsableClip
@@ -43,7 +43,6 @@ SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")  # never the
 LENIENT: dict[str, Any] = (
     {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 )  # later ones always are
-WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
 @dataclass(frozen=True)
@@ -105,61 +104,11 @@ def examine_clip(
     return usable, pcm, remarks
 
 
-def encode_wav(pcm: Pcm, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """The bytes of a 16-bit PCM wav with a header of 44 bytes; int16 (samples,) or (samples, 2)."""
-    channels = 1 if pcm.ndim == 1 else pcm.shape[1]
-    return _wav_header(pcm.nbytes, channels, sample_rate) + np.ascontiguousarray(pcm, "<i2").data.cast("B")
-
-
 def encode_flac(pcm: Pcm, sample_rate: int = SAMPLE_RATE) -> bytes:
     """The bytes of a 16-bit flac; int16 (samples,) or (samples, 2)."""
     stream = BytesIO()
     soundfile.write(stream, pcm, sample_rate, format="FLAC", subtype="PCM_16")
     return stream.getvalue()
-
-
-def write_wav(path: Path | str, pcm: Pcm, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write :func:`encode_wav` atomically."""
-    with atomic_write(path) as stream:
-        stream.write(encode_wav(pcm, sample_rate))
-
-
-def read_wav16(path: Path | str) -> Pcm:
-    """Samples of a wav that :func:`write_wav` wrote, int16 (samples,) or (samples, 2), read-only.
-
-    Raises ``DataError`` ``audio-unreadable`` for any other file.
-    """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError("audio-unreadable", path, f"can't be read ({error.strerror}); build again") from error
-    head = content[: WAV_HEADER.size]
-    channels, rate = struct.unpack_from("<HI", head, 22) if len(head) == WAV_HEADER.size else (0, 0)
-    if channels not in (1, 2) or head != _wav_header(len(content) - len(head), channels, rate):
-        raise DataError(
-            "audio-unreadable", path, "is no wav as this program writes it (16-bit PCM, 44-byte header); build again"
-        )
-    pcm = np.frombuffer(content, "<i2", offset=len(head))
-    return pcm if channels == 1 else pcm.reshape(-1, channels)
-
-
-def _wav_header(data_bytes: int, channels: int, sample_rate: int) -> bytes:
-    frame = 2 * channels
-    return WAV_HEADER.pack(
-        b"RIFF",
-        36 + data_bytes,
-        b"WAVE",
-        b"fmt ",
-        16,
-        1,
-        channels,
-        sample_rate,
-        frame * sample_rate,
-        frame,
-        16,
-        b"data",
-        data_bytes,
-    )
 
 
 def _decode(path: Path, longest_seconds: float) -> _Decoded:

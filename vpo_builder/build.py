@@ -19,8 +19,8 @@ from evaluators.errors import DataError
 from evaluators.files import sha256_file, write_text
 from evaluators.progress import Progress
 from evaluators.rejections import REJECTED, Rejection, rejection_lines
+from evaluators.wav_files import write_wav
 
-from .audio_files import write_wav
 from .draws import generator
 from .finish import Outcome, finish
 from .journal import WORK, Journal, completed

@@ -14,9 +14,9 @@ from evaluators.overlays import LabelMap
 from evaluators.pages import assets, envelope
 from evaluators.spread import Part
 from evaluators.spread import spread as spread_over
+from evaluators.wav_files import write_wav
 
 from . import gallery_page, preview
-from .audio_files import write_wav
 from .gallery_page import Card, Sound
 from .overlay import draw_overlay, read_maps
 from .settings import SAMPLE_RATE

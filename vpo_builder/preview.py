@@ -10,8 +10,8 @@ import numpy as np
 from evaluators.dataset import Sample
 from evaluators.files import inside
 from evaluators.vpo import clip_file
+from evaluators.wav_files import read_wav16
 
-from .audio_files import read_wav16
 from .mixing import Pcm, fit_length, mixture, stem
 from .settings import SAMPLE_RATE
 

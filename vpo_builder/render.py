@@ -16,8 +16,8 @@ from evaluators.categories import VOID, voc_colour
 from evaluators.dataset import Sample
 from evaluators.files import atomic_write, link_or_copy
 from evaluators.masks import encode_label_map
+from evaluators.wav_files import encode_wav, read_wav16
 
-from .audio_files import encode_wav, read_wav16
 from .images import strip_orientation
 from .mixing import mix
 from .segmentation import decode_rle

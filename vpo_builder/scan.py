@@ -16,8 +16,9 @@ from evaluators.engines import Engine, Lost
 from evaluators.errors import DataError
 from evaluators.progress import Progress
 from evaluators.rejections import Rejection
+from evaluators.wav_files import write_wav
 
-from .audio_files import examine_clip, write_wav
+from .audio_files import examine_clip
 from .coco import read_coco
 from .images import examine_image
 from .journal import WORK, Journal

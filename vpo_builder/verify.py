@@ -18,8 +18,8 @@ from evaluators.dataset import CHECKSUMS, MANIFEST, DatasetInfo, Sample, read_in
 from evaluators.errors import DataError
 from evaluators.files import inside, sha256_file
 from evaluators.masks import read_label_map
+from evaluators.wav_files import read_wav16
 
-from .audio_files import read_wav16
 from .mixing import mix
 from .render import paint
 from .segmentation import facts_of_rle

@@ -22,8 +22,9 @@ from PIL import Image
 from evaluators.engines import Engine, finished
 from evaluators.errors import DataError
 from evaluators.files import atomic_write, write_text
+from evaluators.wav_files import encode_wav
 
-from .audio_files import encode_flac, encode_wav
+from .audio_files import encode_flac
 from .draws import generator
 from .mixing import to_pcm16
 from .settings import SAMPLE_RATE
