@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from evaluators.errors import DataError
 
@@ -64,8 +64,8 @@ class DataConfig:
     val_split: str = "val"
     size: int = _at_least(32, 224)  # pixels, square
     seconds: float = _at_least(0.1, 3.0)  # of sound
-    flip: bool = False  # mirror picture and sound, half of the time
-    scale: tuple[float, ...] = ()  # low, high, step of a random scale before a random crop; () resizes to the square
+    flip: float = _at_least(0, 0.0, 1)  # chance to mirror picture and sound
+    scales: tuple[float, ...] = ()  # one is drawn, then a square is cut out; () brings the whole picture to the square
     jitter: tuple[float, ...] = ()  # strength of brightness, contrast, saturation, hue
     follow: bool = True  # the sound's place follows the crop; False as CAVP's code
     pad_frames: int = _at_least(0, 0)  # videos of fewer frames are filled up to this number; 0 as they are
@@ -152,13 +152,8 @@ def make_config(tables: Mapping[str, Any], where: object = "config") -> Config:
             "the test split is for `avs-train predict` at the end, and the best is chosen on samples not trained on"
         )
         raise DataError("bad-config", f"{where}: data", f"{found}; {remedy}")
-    for name, lengths in (("scale", (0, 3)), ("jitter", (0, 4))):
-        if len(getattr(data, name)) not in lengths:
-            raise DataError(
-                "bad-config",
-                f"{where}: data.{name}",
-                f"found {len(getattr(data, name))} numbers, expected {lengths[1]}",
-            )
+    if len(data.jitter) not in (0, 4):
+        raise DataError("bad-config", f"{where}: data.jitter", f"found {len(data.jitter)} numbers, expected 4")
     return config
 
 
@@ -184,6 +179,10 @@ def checked(kind: Any, value: Any, where: str) -> Any:
         if value is None and type(None) in inner:
             return None
         return checked(next(one for one in inner if one is not type(None)), value, where)
+    if origin is Literal:
+        if value not in inner:
+            raise DataError("bad-config", where, f"found {value!r}, expected one of {', '.join(map(str, inner))}")
+        return value
     if is_dataclass(kind):
         return make_record(kind, value, where)  # type: ignore[arg-type]
     if origin is tuple:
@@ -228,6 +227,14 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         old = found.get(name)
         found[name] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return found
+
+
+def change(tables: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """:func:`merged` for a config: where ``over`` gives a number of steps, that of epochs goes, and the other way round."""
+    loop = over.get("loop", {})
+    if isinstance(loop, Mapping) and ("steps" in loop) != ("epochs" in loop):
+        over = merged({"loop": {"epochs" if "steps" in loop else "steps": 0}}, over)
+    return merged(tables, over)
 
 
 def parse_change(text: str) -> dict[str, Any]:

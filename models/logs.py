@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,28 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+class Clock:
+    """Speed of an epoch and time left."""
+
+    def __init__(self, step: int, batch: int) -> None:
+        self._first, self._batch, self._start = step, batch, time.monotonic()
+
+    def stop(self, step: int, device: torch.device) -> dict[str, float]:
+        """Seconds, samples per second and memory since the start."""
+        self._seconds, self._steps = max(time.monotonic() - self._start, 1e-9), step - self._first
+        speed = self._steps * self._batch / self._seconds
+        self._speed = {
+            "seconds": self._seconds,
+            "samples per second": speed,
+            "memory bytes": float(peak_memory(device)),
+        }
+        return self._speed
+
+    def told(self, steps: int) -> str:
+        """All that in words, and the time that so many more steps take."""
+        left = f"{duration(steps * self._seconds / self._steps)} left" if steps else "done"
+        return (
+            f"{self._speed['samples per second']:.1f} samples/s  {self._speed['memory bytes'] / 2**30:.1f} GiB  {left}"
+        )

@@ -8,13 +8,11 @@ several processes (``torchrun``) and bf16 are accelerate's work.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,32 +22,19 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from evaluators.errors import DataError
-from evaluators.files import write_text
 from evaluators.progress import Progress
 from evaluators.scoring import Scorer
 
 from . import checkpoint
 from .batch import Batch
-from .checkpoint import Card
 from .config import Config, to_tables
-from .logs import RunLog, duration, peak_memory
+from .jobs import Job, make_job, settled, training_list
+from .logs import Clock, RunLog
+from .runs import claim, count_parameters, write_facts
 from .schedule import build_optimizers, set_rates
 from .system import System
 
 LOG_STEPS = 10  # between rows of log.csv
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What there is to train on."""
-
-    system: System
-    batches: Callable[[int, int], Iterable[Batch]]  # (epoch, steps of it done) -> this process's batches, in parts
-    epoch_steps: int
-    score: (
-        Callable[[System, int, int], Scorer] | None
-    )  # (network, process, processes) -> its share of the validation split
-    card: Card
 
 
 @dataclass
@@ -94,6 +79,25 @@ class Trainable(nn.Module):
         """The loss to be minimised and its parts."""
         losses = self.system.training_loss(batch, generator)
         return losses.total, dict(losses.parts)
+
+
+def fit(config: Config, folder: Path, progress: Progress, *, device: str = "", tensorboard: bool = False) -> State:
+    """Train what the config says and leave it in ``folder``; a folder that has begun goes on. Raises ``DataError``."""
+    accelerator = open_accelerator(config, device)
+    progress = progress if accelerator.is_main_process else Progress()
+    listing = training_list(config)
+    config = settled(config, listing)
+    if accelerator.is_main_process:
+        claim(folder, config)
+    job = make_job(config, listing, accelerator.process_index, accelerator.num_processes, accelerator.device)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        write_facts(folder, job, config, str(accelerator.device), accelerator.num_processes)
+    told = f"{len(listing)} samples, {job.epoch_steps} steps an epoch, {count_parameters(job.system) / 1e6:.3f} M parameters"
+    progress.line(f"train    {config.model.name} on {accelerator.device}: {told}")
+    state = train(job, config, folder, accelerator, progress, tensorboard=tensorboard)
+    accelerator.end_training()
+    return state
 
 
 def open_accelerator(config: Config, device: str = "") -> Accelerator:
@@ -145,7 +149,7 @@ def _epoch(run: _Run) -> None:
     state, loop = run.state, run.config.loop
     epoch, done = divmod(state.step, run.job.epoch_steps)
     end = min((epoch + 1) * run.job.epoch_steps, run.steps)
-    clock, window, means = _Clock(state.step, loop.batch), list[dict[str, Tensor]](), dict[str, float]()
+    clock, window, means = Clock(state.step, loop.batch), list[dict[str, Tensor]](), dict[str, float]()
     parts = iter(run.job.batches(epoch, done))
     with run.progress.stage(f"epoch {epoch + 1}", end - state.step) as advance:
         while state.step < end:
@@ -264,7 +268,7 @@ def _validate(run: _Run, epoch: int) -> str:
         return ""
     job.system.eval()
     with torch.no_grad(), run.accelerator.autocast():
-        scorer = job.score(job.system, run.accelerator.process_index, run.accelerator.num_processes)
+        scorer = job.score(job.system)
     measures = _gathered(scorer).compute()[loop.protocol]
     if loop.measure not in measures:
         known = ", ".join(measures)
@@ -302,40 +306,3 @@ def _save(run: _Run) -> None:
         card = replace(run.job.card, step=run.state.step)
         checkpoint.save_state(run.folder, run.job.system, run.optimizers, card, asdict(run.state))
     run.accelerator.wait_for_everyone()
-
-
-class _Clock:
-    """Speed of an epoch and time left."""
-
-    def __init__(self, step: int, batch: int) -> None:
-        self._first, self._batch, self._start = step, batch, time.monotonic()
-
-    def stop(self, step: int, device: torch.device) -> dict[str, float]:
-        """Seconds, samples per second and memory since the start."""
-        self._seconds, self._steps = max(time.monotonic() - self._start, 1e-9), step - self._first
-        speed = self._steps * self._batch / self._seconds
-        self._speed = {
-            "seconds": self._seconds,
-            "samples per second": speed,
-            "memory bytes": float(peak_memory(device)),
-        }
-        return self._speed
-
-    def told(self, steps: int) -> str:
-        """All that in words, and the time that so many more steps take."""
-        left = f"{duration(steps * self._seconds / self._steps)} left" if steps else "done"
-        return (
-            f"{self._speed['samples per second']:.1f} samples/s  {self._speed['memory bytes'] / 2**30:.1f} GiB  {left}"
-        )
-
-
-def release(accelerator: Accelerator) -> None:
-    """End the processes' group, if there is one."""
-    accelerator.end_training()
-
-
-def write_facts(run: Path, facts: Mapping[str, Any]) -> None:
-    """RUN/run.json: what a reader of the folder wants to know."""
-    import json
-
-    write_text(run / "run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from toy_system import Toy, ToyOptions, toy_batch
 
 from evaluators.progress import Progress
 from evaluators.scoring import Scorer
 from models.batch import Batch
 from models.checkpoint import Card, versions
 from models.config import Config, make_config, merged, to_tables
+from models.jobs import Job
 from models.system import System
-from models.train import Job, State, open_accelerator, train
-from toy_system import Toy, ToyOptions, toy_batch
+from models.train import State, open_accelerator, train
 
 SAMPLES, VALIDATION = 12, range(100, 107)  # seven: two processes share them unequally
 TABLES: dict[str, Any] = {
@@ -45,11 +47,15 @@ def toy_job(config: Config, rank: int = 0, world: int = 1) -> Job:
             for first in range(0, len(own), part):
                 yield toy_batch(own[first : first + part])
 
-    card = Card(to_tables(config), 1, ("background", "sounding"), "0" * 64, loop.protocol, loop.measure, versions=versions())
-    return Job(system, batches, SAMPLES // loop.batch, score if loop.validate_every else None, card)
+    card = Card(
+        to_tables(config), 1, ("background", "sounding"), "0" * 64, loop.protocol, loop.measure, versions=versions()
+    )
+    return Job(
+        system, batches, SAMPLES // loop.batch, partial(score, rank, world) if loop.validate_every else None, card
+    )
 
 
-def score(system: System, rank: int, world: int) -> Scorer:
+def score(rank: int, world: int, system: System) -> Scorer:
     """This process's share of the validation samples."""
     scorer = Scorer(["avs"], kind="soft", full=255)
     for number in list(VALIDATION)[rank::world]:
