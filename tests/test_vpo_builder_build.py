@@ -240,6 +240,21 @@ def test_strict_makes_a_rejected_item_an_error(run: Run, small: Settings, tmp_pa
     assert verify(out) == []
 
 
+def test_the_summary_says_how_many_listed_clips_were_found(
+    run: Run, small: Settings, whole: Path, tmp_path: Path
+) -> None:
+    found = json.loads((whole / "summary.json").read_text())["clips"]
+    assert len(found) == 21 and set(map(tuple, (row.values() for row in found.values()))) == {(CLIPS, CLIPS)}
+    clips = tmp_path / "clips"
+    shutil.copytree(small.clip_dir or "", clips)
+    dog = next(
+        line for line in Path(small.clips or "").read_text().splitlines() if "dog" in line.split(",", 2)[2]
+    ).split(",")
+    next(clips.glob(f"{dog[0]}_{int(dog[1]):06d}.*")).unlink()
+    out = run(tmp_path / "out", split="ss", clip_dir=str(clips), variants=(), gallery=0)
+    assert json.loads((out / "summary.json").read_text())["clips"]["dog"] == {"found": CLIPS - 1, "listed": CLIPS}
+
+
 def test_without_sources_the_sample_world_is_built_the_same_way(run: Run, small: Settings, tmp_path: Path) -> None:
     settings = Settings(
         split="ss", out=str(tmp_path / "out"), world_images=IMAGES, world_clips=CLIPS, seconds=4.0, gallery=0, workers=1

@@ -47,6 +47,7 @@ class Written:
     variants: dict[str, dict[str, tuple[Sample, ...]]]
     rejections: tuple[Rejection, ...]
     shortages: tuple[str, ...]
+    coverage: dict[str, tuple[int, int]]  # clips found and listed, by category
 
     def folders(self) -> dict[str, dict[str, tuple[Sample, ...]]]:
         """Samples by setting, of the base ("") and of each variant."""
@@ -90,7 +91,15 @@ def _complete(
     """Turn rendered samples into a dataset."""
     files = [(path.name, sha256_file(path)) for path in table_paths(settings)]
     outcome = Outcome(
-        settings, name, labels.categories, written.base, written.variants, written.rejections, written.shortages, files
+        settings,
+        name,
+        labels.categories,
+        written.base,
+        written.variants,
+        written.rejections,
+        written.shortages,
+        files,
+        written.coverage,
     )
     receipts: dict[str, dict[str, Any]] = {variant: {} for variant in written.folders()}
     for key, receipt in journal.done("sample").items():
@@ -144,7 +153,9 @@ def _write_down(plan: Plan, material: Material, settings: Settings) -> Written:
         }
         for name in wanted(settings)
     }
-    return Written(dict(plan.samples), variants, material.rejections, tuple(shortages(plan, material, settings)))
+    return Written(
+        dict(plan.samples), variants, material.rejections, tuple(shortages(plan, material, settings)), material.coverage
+    )
 
 
 def _make_clips(written: Written, settings: Settings, folder: Path) -> None:

@@ -48,6 +48,7 @@ class Outcome:
     rejections: Sequence[Rejection]
     shortages: Sequence[str]
     sources: Sequence[tuple[str, str]]  # name and SHA-256 of each json file and table
+    coverage: Mapping[str, tuple[int, int]]  # clips found and listed, by category
 
 
 def settled(samples: Samples, receipts: Mapping[str, Any]) -> dict[str, tuple[Sample, ...]]:
@@ -127,6 +128,7 @@ def _reports(outcome: Outcome, info: DatasetInfo, stats: dict[str, Any]) -> dict
         "rejected": dict(sorted(reasons.items())),
         "warnings": dict(sorted(Counter(r.reason for r in outcome.rejections if r.warning).items())),
         "shortages": list(outcome.shortages),
+        "clips": {name: {"found": found, "listed": rows} for name, (found, rows) in outcome.coverage.items()},
         "sources": [{"file": name, "sha256": digest} for name, digest in outcome.sources],
         "stats": stats,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -72,3 +72,4 @@ class Material:
     candidates: tuple[Candidate, ...]
     clips: tuple[UsableClip, ...]
     rejections: tuple[Rejection, ...] = ()
+    coverage: dict[str, tuple[int, int]] = field(default_factory=dict)  # clips found and listed, by category

@@ -59,7 +59,7 @@ def scan(
     """
     excluded = read_id_list(settings.exclude) if settings.exclude else frozenset()
     images, image_rejections = _list_images(sources, labels, excluded)
-    clips, clip_rejections = _list_clips(sources, labels, excluded)
+    clips, clip_rejections, coverage = _list_clips(sources, labels, excluded)
     table = read_person_labels(settings.person_labels, labels.persons) if settings.person_labels else None
     persons = label_persons(images, table, Path(settings.person_labels or "").name)
     image_items = [
@@ -85,7 +85,7 @@ def scan(
     usable, still_more = runner.results("clips", clip_items, UsableClip)
     rejections = (*image_rejections, *clip_rejections, *more, *twins, *still_more)
     return Material(
-        tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason)))
+        tuple(candidates), tuple(usable), tuple(sorted(rejections, key=lambda r: (r.kind, r.item, r.reason))), coverage
     )
 
 
@@ -110,10 +110,11 @@ def _list_images(
 
 def _list_clips(
     sources: Sources, labels: LabelTable, excluded: frozenset[str]
-) -> tuple[list[ClipRecord], Sequence[Rejection]]:
+) -> tuple[list[ClipRecord], Sequence[Rejection], dict[str, tuple[int, int]]]:
     rows, bad_rows = read_clip_table(sources.clips)
-    clips, missing, _ = find_clips(rows, sources.clip_dir, labels.category_of_label)
-    return [clip for clip in clips if clip.id not in excluded and clip.video_id not in excluded], [*bad_rows, *missing]
+    clips, missing, coverage = find_clips(rows, sources.clip_dir, labels.category_of_label)
+    kept = [clip for clip in clips if clip.id not in excluded and clip.video_id not in excluded]
+    return kept, [*bad_rows, *missing], coverage.by_category
 
 
 @dataclass(frozen=True)
