@@ -70,7 +70,9 @@ def write_mini(folder: Path, videos: int, seed: int, progress: Progress, *, work
     remove_leftovers(folder, [name for scene in missing for name in _files(scene)])
     seconds = sum(scene.seconds for scene in missing)
     if missing:
-        progress.line(f"drawing {len(missing)} films of {seconds} seconds in all, {len(missing)} MB, in {folder}")
+        progress.line(
+            f"drawing {len(missing)} films of {seconds} seconds in all, about {1.1 * len(missing):.0f} MB, in {folder}"
+        )
     with (
         Engine(workers, warm_up=f"{__package__}.mini", chunk=1) as engine,
         progress.stage("films", len(missing)) as advance,
