@@ -21,7 +21,7 @@ import stat
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +37,7 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 MOST_CHANNELS = 16
 LONGEST_SECONDS = 60.0  # that a system may hear
 ZEROS, ROLLOFF = 6, 0.99  # of the resampling filter: zero crossings on each side, share of the band that passes
+BLOCK = 1 << 14  # samples made at once
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _DTYPES = {(_PCM, 16): "<i2", (_PCM, 32): "<i4", (_FLOAT, 32): "<f4", (_FLOAT, 64): "<f8"}
 
@@ -176,11 +177,10 @@ def _at_16_khz(stream: BinaryIO, header: WavHeader, start: int, samples: int, na
     """Samples ``start`` to ``start + samples``, at 16 kHz; of another rate only as much is read as their filter reaches."""
     if header.sample_rate == SAMPLE_RATE:
         return _frames(stream, header, start, samples, name)
-    up, down, bank = _filter_bank(header.sample_rate)
-    reach = -(-(bank.shape[1] - down) // (2 * down))  # periods on each side
-    first, last = max(0, start // up - reach), -(-(start + samples) // up) + reach
-    wave = _frames(stream, header, first * down, min(last * down, header.length) - first * down, name)
-    return resample(wave, header.sample_rate)[:, start - first * up :][:, :samples]
+    first, end = _reach(header.sample_rate, start, samples)
+    begin, stop = max(0, first), min(end, header.length)
+    wave = _frames(stream, header, begin, stop - begin, name)
+    return _filtered(np.pad(wave, ((0, 0), (begin - first, end - stop))), header.sample_rate, start, samples)
 
 
 def _frames(stream: BinaryIO, header: WavHeader, start: int, count: int, name: str) -> Wave:
@@ -207,24 +207,45 @@ def resample(wave: Wave, sample_rate: int) -> Wave:
     """
     if sample_rate == SAMPLE_RATE:
         return wave
+    samples = -(-wave.shape[1] * SAMPLE_RATE // sample_rate)
+    first, end = _reach(sample_rate, 0, samples)
+    return _filtered(np.pad(wave, ((0, 0), (-first, end - wave.shape[1]))), sample_rate, 0, samples)
+
+
+def _reach(sample_rate: int, start: int, samples: int) -> tuple[int, int]:
+    """The samples of the sound, from and to before, that count for so many at 16 kHz; it may not have all of them."""
     up, down, bank = _filter_bank(sample_rate)
-    width = (bank.shape[1] - down) // 2
-    channels, samples = wave.shape
-    periods = -(-samples // down)
-    padded = np.pad(wave, ((0, 0), (width, periods * down - samples + width)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, bank.shape[1], axis=1)[:, ::down]
-    made = (windows @ bank.T).reshape(channels, periods * up)  # (channels, periods, taps) -> (channels, periods, up)
-    return np.ascontiguousarray(made[:, : -(-samples * up // down)])
+    taps = bank.shape[1]
+    first, last = (number * down // up - taps // 2 + 1 for number in (start, start + samples - 1))
+    return first, last + taps
 
 
-@cache
+def _filtered(wave: Wave, sample_rate: int, start: int, samples: int) -> Wave:
+    """``wave`` holds what ``_reach`` names: (channels, some) -> (channels, samples)."""
+    up, down, bank = _filter_bank(sample_rate)
+    taps = bank.shape[1]
+    made = np.empty((len(wave), samples), np.float32)
+    origin = start * down // up
+    for block in range(0, samples, BLOCK):
+        numbers = np.arange(start + block, start + min(samples, block + BLOCK))
+        places = numbers * down // up - origin
+        windows = np.lib.stride_tricks.sliding_window_view(wave, taps, axis=1)[:, places]  # (channels, block, taps)
+        made[:, block : block + BLOCK] = np.einsum("cbt,bt->cb", windows, bank[numbers % up])
+    return made
+
+
+@lru_cache(maxsize=16)
 def _filter_bank(sample_rate: int) -> tuple[int, int, np.ndarray[Any, np.dtype[np.float32]]]:
-    """``up`` outputs for every ``down`` inputs, and the filter of each of the outputs, float32 (up, width + down + width)."""
+    """``up`` outputs for every ``down`` inputs, and the filter of each of the outputs, float32 (up, taps).
+
+    Output k takes the inputs from floor(k down / up) - taps / 2 + 1 on.
+    """
     divisor = math.gcd(SAMPLE_RATE, sample_rate)
     up, down = SAMPLE_RATE // divisor, sample_rate // divisor
     cutoff = ROLLOFF * min(SAMPLE_RATE, sample_rate)
     width = math.ceil(ZEROS * sample_rate / cutoff)
-    seconds = np.arange(up)[:, None] / SAMPLE_RATE - np.arange(-width, width + down) / sample_rate
-    phase = np.clip(cutoff * seconds, -ZEROS, ZEROS)
+    inputs = np.arange(-width, width + 2)
+    between = (np.arange(up) * down % up / up)[:, None] - inputs  # in samples of the sound
+    phase = np.clip(cutoff / sample_rate * between, -ZEROS, ZEROS)
     window = np.cos(np.pi * phase / (2 * ZEROS)) ** 2
     return up, down, (np.sinc(phase) * window * cutoff / sample_rate).astype(np.float32)
