@@ -58,7 +58,11 @@ _CHOSEN = "chosen here, no paper says it"
 _ROWS: Mapping[tuple[str, str], Tables] = {
     ("tpavi", "s4"): {"loop": {"epochs": 15}, "model": {"options": {"matching": 0.0}}, "source": _TPAVI_SOURCE},
     ("tpavi", "ms3"): {"loop": {"epochs": 30}, "model": {"options": {"matching": 0.5}}, "source": _TPAVI_SOURCE},
-    ("tpavi", "avss"): {"loop": {"epochs": 60}, "model": {"options": {"matching": 0.5}}, "source": _TPAVI_SOURCE},
+    ("tpavi", "avss"): {
+        "loop": {"epochs": 60},
+        "model": {"options": {"matching": 0.5, "reduction": "mean", "window": 5, "align_bias": False}},
+        "source": _TPAVI_SOURCE,
+    },
     ("tpavi", "vpo"): {
         "loop": {"epochs": 80, "batch": 16},
         "model": {"options": {"matching": 0.0}},
