@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 from evaluators import vpo, vpo_official
@@ -16,7 +17,7 @@ from evaluators.annotation_tables import Column, number_of, read_table
 from evaluators.dataset import MANIFEST, Crop, Sample, read_manifest
 from evaluators.errors import DataError
 from evaluators.files import sha256_file
-from evaluators.ground_truth import LABELS, GroundTruth, GtSample, Selection, open_ground_truth
+from evaluators.ground_truth import LABELS, LAYOUTS, GroundTruth, GtSample, Selection, open_ground_truth
 from evaluators.gt_reading import safe
 from evaluators.videos import Frame, Video, open_videos
 
@@ -87,10 +88,14 @@ def list_items(folder: Path | str, split: str, settings: Sequence[str] = (), tru
     of damaged tables.
     """
     folder = Path(folder)
-    gt = open_ground_truth(folder, Selection(split, tuple(settings)))
-    if gt.layout == "plain":
-        found = "found no manifest or table of VPO, S4, MS3 or AVSBench-semantic"
-        raise DataError("unknown-layout", folder, f"{found}; give the dataset folder itself; see avsbench inspect")
+    try:
+        gt = open_ground_truth(folder, Selection(split, tuple(settings)))
+    except DataError as error:
+        if error.reason != "bad-selection" or _has_layout(folder):
+            raise
+        found = "found masks and no manifest or table of VPO, S4, MS3 or AVSBench-semantic"
+        told = f"{found}; give the dataset folder itself; see avsbench inspect"
+        raise DataError("unknown-layout", folder, told) from None
     kept = tuple(sample for sample in gt.samples if truth in ("", sample.truth))
     if not kept:
         raise DataError("bad-selection", folder, f"no sample of split {split!r} has the truth {truth!r}")
@@ -99,6 +104,11 @@ def list_items(folder: Path | str, split: str, settings: Sequence[str] = (), tru
     if gt.layout != "vpo":
         return _of_videos(folder, gt, categories)
     return (_of_manifest if (folder / MANIFEST).is_file() else _of_tables)(folder, gt, categories)
+
+
+def _has_layout(folder: Path) -> bool:
+    names = [module for layout, module in LAYOUTS.items() if layout != "plain"]
+    return any(import_module(f"evaluators.{name}").recognises(folder) for name in names)
 
 
 def _of_manifest(folder: Path, gt: GroundTruth, categories: tuple[str, ...]) -> Listing:

@@ -1,0 +1,200 @@
+"""Items of the folders of VPO and AVSBench: files, sounds, positions, categories."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mini_avsbench
+import pytest
+
+from evaluators.avss import avss_categories
+from evaluators.categories import vpo_categories
+from evaluators.errors import DataError
+from evaluators.videos import open_videos, write_videos
+from models.listing import BINARY, Listing, Voice, list_items
+
+Toy = tuple[Path, list[Any], Any]
+Make = Callable[..., Toy]
+
+
+def by_id(listing: Listing) -> dict[str, Any]:
+    return {item.id: item for item in listing.items}
+
+
+def test_a_built_folder_gives_clips_and_positions(toy_dataset: Toy) -> None:
+    folder, samples, _ = toy_dataset
+    found = list_items(folder, "train")
+    assert (found.kind, found.panned, found.categories) == ("vpo", True, ("background", *vpo_categories().names))
+    assert [item.id for item in found.items] == sorted(s.id for s in samples if s.split == "train")
+    item = by_id(found)["msmi-000000000001"]  # two dogs, at the middle of columns 20 to 100 and 200 to 290 of 320
+    assert item.positions == (60 / 320, 245 / 320)
+    assert item.voices[0] == Voice("vggsound_bench/VGGSound/audios/video10_000000.wav", 60 / 320, 0, 160_000)
+    assert item.sounding == (vpo_categories()["dog"].index,)
+    (frame,) = item.frames
+    assert frame.mask_file == "VPO/VPO-MSMI/mask/000000000001.png"
+    assert all((found.root / name).is_file() for name in (frame.image_file, frame.mask_file, item.voices[0].file))
+
+
+def test_settings_and_splits_are_chosen(toy_dataset: Toy) -> None:
+    assert [item.id for item in list_items(toy_dataset[0], "test", ["ms", "ss"]).items] == [
+        "ms-000000000004",
+        "ss-000000000006",
+    ]
+    with pytest.raises(DataError, match=r"split 'val'.*there is test/ms 1, test/msmi 1.*bad-selection"):
+        list_items(toy_dataset[0], "val")
+
+
+def test_a_rendered_folder_gives_its_mixtures(make_toy_dataset: Make, tmp_path: Path) -> None:
+    item = by_id(list_items(make_toy_dataset(tmp_path, "render")[0], "train"))["ms-000000000003"]
+    assert (item.sound_file, item.voices) == ("mixtures/ms-000000000003.wav", ())
+
+
+def test_variants_have_their_own_positions_and_truth(make_toy_dataset: Make, tmp_path: Path) -> None:
+    folder, _, _ = make_toy_dataset(tmp_path, variants=("mirrored", "silence"))
+    for name in ("mirrored", "silence"):
+        shutil.copytree(folder / "VPO", folder / "variants" / name / "VPO")
+    base, mirrored = (list_items(place, "train") for place in (folder, folder / "variants/mirrored"))
+    for there, mirror in zip(base.items, mirrored.items, strict=True):
+        assert mirror.positions == tuple(1 - position for position in there.positions)
+        assert mirror.sounding == there.sounding
+    silent = list_items(folder / "variants/silence", "train", truth="empty")
+    assert all(item.sounding == () and not item.voices for item in silent.items)
+    with pytest.raises(DataError, match=r"no sample of split 'train' has the truth 'base'.*bad-selection"):
+        list_items(folder / "variants/silence", "train", truth="base")
+
+
+@pytest.fixture
+def official(toy_dataset: Toy, tmp_path: Path) -> Path:
+    """The toy dataset without what only we write."""
+    for name in ("VPO", "vggsound_bench"):
+        shutil.copytree(toy_dataset[0] / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("inner", ["", "VPO", "VPO/VPO-MSMI"])
+def test_the_official_tables_say_the_same_as_our_manifest(inner: str, official: Path, toy_dataset: Toy) -> None:
+    found = list_items(official / inner, "train", ["msmi"])
+    (item,), (ours,) = found.items, list_items(toy_dataset[0], "train", ["msmi"]).items
+    assert item.id == "msmi_000000000001"
+    assert (item.positions, item.sounding) == (ours.positions, ours.sounding)
+    assert [voice.file for voice in item.voices] == [voice.file for voice in ours.voices]
+    assert (found.root / item.frames[0].image_file).is_file() and (found.sound_root / item.voices[0].file).is_file()
+
+
+def test_rows_of_one_image_are_one_sample_but_in_ss(official: Path) -> None:
+    table = official / "VPO/VPO-SS/vpo_ss_data_stereo.csv"
+    row = table.read_text().splitlines()[1]
+    table.write_text(table.read_text() + row.replace("501", "777") + "\n")
+    shutil.copy(
+        official / "VPO/VPO-SS/mask/dog/000000000005_000000000501.png",
+        official / "VPO/VPO-SS/mask/dog/000000000005_000000000777.png",
+    )
+    assert [item.id for item in list_items(official, "train", ["ss"]).items] == [
+        "ss_000000000005_000000000501",
+        "ss_000000000005_000000000777",
+    ]
+    assert len(list_items(official, "test", ["ms"]).items[0].voices) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("0.859375", "1.5", "bad-position"),
+        ("0.859375", "left", "csv-row"),
+        ("0.859375", "nan", "csv-row|bad-position"),
+        ("video50_000000", "../../../etc/passwd", "unsafe-path"),
+        (",dog,", ",unicorn,", "gt-incomplete"),
+        ("audio_pos", "audio", "csv-columns"),
+    ],
+)
+def test_damaged_tables_are_told(old: str, new: str, code: str, official: Path) -> None:
+    table = official / "VPO/VPO-SS/vpo_ss_data_stereo.csv"
+    assert old in table.read_text()
+    table.write_text(table.read_text().replace(old, new))
+    with pytest.raises(DataError, match=code):
+        list_items(official, "train", ["ss"])
+
+
+def changed(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    for row in rows:
+        change(row)
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda row: row["sources"][0].update(position=-0.1), "bad-position"),
+        (lambda row: row["sources"][0]["clip"].update(id="../../../secret"), "unsafe-path"),
+        (lambda row: row.update(image_file="/etc/passwd"), "unsafe-path"),
+        (lambda row: row["sources"][0]["instance"].update(category="unicorn"), "bad-category"),
+        (lambda row: row.update(pan_law="head"), "pan-law"),
+        (lambda row: row.pop("crop"), "manifest-unreadable"),
+    ],
+    ids=["position", "clip", "image", "category", "law", "field"],
+)
+def test_damaged_manifests_are_told(change: Any, code: str, make_toy_dataset: Make, tmp_path: Path) -> None:
+    folder, _, _ = make_toy_dataset(tmp_path)
+    changed(folder, change)
+    with pytest.raises(DataError, match=code):
+        list_items(folder, "train")
+
+
+def test_training_videos_of_s4_have_five_frames_and_one_mask(tmp_path: Path) -> None:
+    found = list_items(mini_avsbench.write_s4(tmp_path), "train")
+    (item,) = found.items
+    assert (found.kind, found.panned, found.categories, item.sounding) == ("s4", False, BINARY, (1,))
+    assert [bool(frame.mask_file) for frame in item.frames] == [True, False, False, False, False]
+    assert item.frames[4].image_file.endswith("-dogA_1000_6000_5.png")
+    assert (found.sound_root / item.sound_file).is_file()
+    assert all(frame.mask_file for item in list_items(found.root, "test").items for frame in item.frames)
+
+
+def test_videos_of_ms3_have_a_mask_for_each_frame(tmp_path: Path) -> None:
+    (item,) = list_items(mini_avsbench.write_ms3(tmp_path), "train").items
+    assert [frame.number for frame in item.frames if frame.mask_file] == [0, 1, 2, 3, 4]
+
+
+def test_avss_tells_what_sounds_where_its_table_does(tmp_path: Path) -> None:
+    found = list_items(mini_avsbench.write_avss(tmp_path), "test")
+    names, items = avss_categories(), by_id(found)
+    assert (found.kind, found.categories) == ("avss", names)
+    assert items["multiB_0"].sounding == tuple(sorted((names.index("man"), names.index("guitar"))))
+    assert items["tankE_60000_70000"].sounding is None  # something sounds off the screen, too
+    assert len(items["tankE_60000_70000"].frames) == 10
+    (train,) = list_items(found.root, "train", ["v1s"]).items
+    assert [bool(frame.mask_file) for frame in train.frames] == [True] + 4 * [False]
+
+
+@pytest.mark.parametrize("name", ["s4", "ms3", "avss"])
+def test_a_converted_folder_lists_the_same(name: str, tmp_path: Path) -> None:
+    source = getattr(mini_avsbench, f"write_{name}")(tmp_path)
+    write_videos(tmp_path / "converted", open_videos(source), "0")
+    there, again = list_items(source, "train"), list_items(tmp_path / "converted", "train")
+    assert (again.items, again.categories, again.kind) == (there.items, there.categories, there.kind)
+    assert (again.root / again.items[0].frames[0].image_file).is_file()
+
+
+def test_the_digest_is_that_of_the_manifest_or_table(toy_dataset: Toy, tmp_path: Path) -> None:
+    folder = toy_dataset[0]
+    expected = hashlib.sha256((folder / "manifest.jsonl").read_bytes()).hexdigest()
+    assert list_items(folder, "train").digest == list_items(folder, "test").digest == expected
+    place = mini_avsbench.write_s4(tmp_path)
+    before = list_items(place, "train").digest
+    table = place / "s4_meta_data.csv"
+    table.write_text(table.read_text() + "\n")
+    assert list_items(place, "train").digest not in ("", before)
+
+
+def test_folders_of_masks_alone_are_refused(tmp_path: Path) -> None:
+    for path in mini_avsbench.write_s4(tmp_path / "s4").rglob("gt_masks/test/*/*/*.png"):
+        (tmp_path / "plain").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "plain" / path.name)
+    with pytest.raises(DataError, match=r"found masks and no manifest or table.*unknown-layout"):
+        list_items(tmp_path / "plain", "test")
