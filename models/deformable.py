@@ -60,14 +60,12 @@ class DeformableEncoder(nn.Module):
             for (height, width), level in zip(sizes, self.level_embed, strict=True)
         ]
         position = torch.cat(positions)[None]  # (1, pixels, dim)
-        references = torch.cat([pixel_centres(height, width, tokens.device) for height, width in sizes])
-        references = references[None, :, None].expand(
-            len(tokens), -1, self.levels, -1
-        )  # (batch, pixels, levels, x and y)
+        centres = torch.cat([pixel_centres(height, width, tokens.device) for height, width in sizes])
+        references = centres[None, :, None].expand(len(tokens), -1, self.levels, 2)  # (batch, pixels, levels, x and y)
         for layer in self.layers:
             tokens = layer(tokens, position, references, sizes)
         parts = torch.split(tokens, [height * width for height, width in sizes], 1)
-        return [part.transpose(1, 2).unflatten(2, size) for part, size in zip(parts, sizes, strict=True)]
+        return [part.transpose(1, 2).reshape(one.shape) for part, one in zip(parts, maps, strict=True)]
 
 
 class DeformableLayer(nn.Module):

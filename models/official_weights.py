@@ -12,12 +12,14 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from evaluators.errors import DataError
+from evaluators.pickles import plain
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar", ".ckpt")
 _WRAPPINGS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in what they save
@@ -202,22 +204,34 @@ def _read_saved(path: Path) -> Any:
             path,
             f"torch {torch.__version__} doesn't read foreign {path.suffix} files safely: install torch 2.10 or later, or use .safetensors",
         )
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise DataError(
-                    "unsafe-weights", path, "it is compressed, which torch.save never does: get it from its publisher"
-                )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a hostile or damaged pickle can end in almost any of them
-        if "weights_only" in str(error) or "Weights only" in str(error):
+        if _is_compressed(path):
             raise DataError(
-                "unsafe-weights",
-                path,
-                "it holds more than tensors and could run code when read: convert it to .safetensors where you trust it",
-            ) from error
-        raise DataError("weights-unreadable", path, f"{_line(error)}: damaged, or not written by torch.save") from error
+                "unsafe-weights", path, "it is compressed, which torch.save never does: get it from its publisher"
+            )
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # a hostile or damaged pickle can end in almost any of them
+        raise _unreadable(error, path) from error
+
+
+def _is_compressed(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
+
+
+def _unreadable(error: Exception, path: Path) -> DataError:
+    if called := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return DataError(
+            "unsafe-weights",
+            path,
+            f"it calls {called[1]} when read, so it may run code: if you trust it, save its tensors as .safetensors",
+        )
+    line = "not what torch.save writes of tensors" if isinstance(error, UnpicklingError) else _line(error)
+    return DataError("weights-unreadable", path, f"{line}: damaged, or no file of weights")
 
 
 def _tensors_in(content: Any, path: Path) -> dict[str, Tensor]:
@@ -226,17 +240,14 @@ def _tensors_in(content: Any, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not content:
         raise DataError("weights-format", path, f"a {type(content).__name__}, expected named tensors")
     for name, value in content.items():
-        if (
-            not isinstance(name, str)
-            or not isinstance(value, Tensor)
-            or value.layout != torch.strided
-            or value.is_quantized
-        ):
+        if not isinstance(name, str) or not name.isprintable():
+            raise DataError("weights-format", path, f"a tensor is called {plain(repr(name))}, expected a name")
+        if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
             raise DataError(
-                "weights-format", path, f"{name!r} is a {type(value).__name__}, expected a dense tensor under a name"
+                "weights-format", path, f"{plain(name)} is a {type(value).__name__}, expected a dense tensor"
             )
     return dict(content)
 
 
 def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return plain((str(error).strip() or type(error).__name__).splitlines()[0])

@@ -17,6 +17,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from evaluators.errors import DataError
+from evaluators.pickles import plain
 
 from .official_weights import SUFFIXES, ImportReport, KeyMap, load_found, plan_import, read_tensors, require_complete
 
@@ -199,7 +200,7 @@ def _from_hub(hub: Any, errors: Any, name: str) -> Path | None:
             except errors.EntryNotFoundError:  # the repository is there, without a file of this name
                 continue
             except Exception as error:  # of the hub, the connection, the disk
-                line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+                line = plain((str(error).strip() or type(error).__name__).splitlines()[0])
                 raise DataError(
                     "weights-download", name, f"{line}: see the name, or get the file yourself and name that"
                 ) from error
