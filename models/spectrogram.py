@@ -63,7 +63,8 @@ class FrontEnd(nn.Module):
     def _spectrum(self, wave: Tensor, *, center: bool) -> Tensor:
         """Complex (batch, channels, time, bins)."""
         found = torch.stft(wave.flatten(0, 1), FFT, HOP, WINDOW, self.window, center=center, return_complex=True)
-        return found.transpose(1, 2).unflatten(0, wave.shape[:2])  # (batch * channels, bins, time) ->
+        found = found.transpose(1, 2)  # (batch * channels, bins, time) -> (batch * channels, time, bins)
+        return found.reshape(*wave.shape[:2], *found.shape[1:])
 
     def _beside(self, spectrum: Tensor, log_amplitude: Tensor, floor: float) -> list[Tensor]:
         """Pictures (batch, 1, time, bands) of the difference between left and right; ``floor``: power of a silent band."""
@@ -137,7 +138,8 @@ def vggish_examples(log_mel: Tensor, count: int, missing: str = "repeat") -> Ten
             f"expected (batch, pictures, time, bands) with an example and missing repeat or zeros, "
             f"found {tuple(log_mel.shape)} for {count}, {missing!r}"
         )
-    examples = log_mel[:, :, : there * EXAMPLE].unflatten(2, (there, EXAMPLE)).transpose(1, 2)
+    whole = log_mel[:, :, : there * EXAMPLE]
+    examples = whole.reshape(*whole.shape[:2], there, EXAMPLE, whole.shape[3]).transpose(1, 2)
     found = examples[:, :count]
     if count <= there:
         return found
