@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +50,15 @@ def read_bytes(path: Path, whose: str) -> bytes:
 def read_picture(path: Path) -> Image.Image:
     """A JPEG or PNG as RGB, all of it decoded; EXIF's orientation is not applied, as masks belong to the pixels as stored.
 
-    Raises ``DataError``: ``image-missing``, ``image-unreadable`` (damaged, cut short, another format), ``image-too-large``.
+    Raises ``DataError``: those of :func:`read_bytes`, ``image-unreadable`` (damaged, cut short, another format), ``image-too-large``.
     """
+    content = read_bytes(path, "image")
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                found = f"{image.width} x {image.height} pixels, at most {MAX_PIXELS} are read"
-                raise DataError("image-too-large", path, found)
-            return image.convert("RGB")
-    except DataError:
-        raise
-    except FileNotFoundError as error:
-        raise DataError("image-missing", path, "is not there; complete the dataset") from error
+        with Image.open(BytesIO(content), formats=("JPEG", "PNG")) as image:
+            if image.width * image.height <= MAX_PIXELS:
+                return image.convert("RGB")
+            found = f"has {image.width} x {image.height} pixels, at most {MAX_PIXELS} are read; make it smaller"
     except Exception as error:  # Pillow raises nearly everything for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError("image-unreadable", path, f"is no readable JPEG or PNG ({reason}); get it again") from error
+    raise DataError("image-too-large", path, found)
