@@ -69,7 +69,8 @@ class Items:
     image: Tensor  # float (items, 3, height, width)
     sound: Tensor  # float (items, channels, samples)
     target: Tensor  # int64 (items, height, width)
-    labels: Tensor  # uint8 (items, height, width), the target on the CPU
+    annotated: Tensor  # bool (items,)
+    labels: Tensor  # uint8 (items, height, width): the target on the CPU, VOID without annotation
     heard: Tensor  # bool (items, categories) on the CPU
 
 
@@ -133,10 +134,7 @@ class Cavp(System):
         tokens = self._tokens(sound, len(seen))
         fused = self.cross(seen, tokens[: len(seen)])
         logits = self._logits(fused, items.image.shape[2:])
-        annotated = torch.ones(
-            len(seen), 1, dtype=torch.bool, device=logits.device
-        )  # the target's VOID says it already
-        mask = segmentation_loss(logits[:, None], items.target[:, None], annotated)
+        mask = segmentation_loss(logits[:, None], items.target[:, None], items.annotated[:, None])
         if self.options.contrast == "none":
             return Losses(mask, {"mask": mask.detach()})
         again = None if pairs is None else self.cross(seen, tokens[pairs.source.to(tokens.device)])
@@ -146,30 +144,37 @@ class Cavp(System):
     def _items(self, batch: Batch, generator: torch.Generator) -> Items:
         """One annotated frame of each sample, or all annotated frames."""
         frames, categories = batch.image.shape[1], max(self.classes, 2)
-        image, sound, target = batch.image.flatten(0, 1), seconds(batch.sound, frames), batch.target.flatten(0, 1)
+        folded = [values.flatten(0, 1) for values in (batch.image, batch.target, batch.annotated)]
+        folded.append(seconds(batch.sound, frames))
         if frames > 1:
-            kept = _kept(batch.annotated.cpu(), self.options.frames, generator).to(image.device)
-            image, sound, target = image[kept], sound[kept], target[kept]
-        labels = target.to(torch.uint8).cpu()
+            kept = _kept(batch.annotated.cpu(), self.options.frames, generator).to(batch.image.device)
+            folded = [values[kept] for values in folded]
+        image, target, annotated, sound = folded
+        labels = target.masked_fill(~annotated[:, None, None], VOID).to(torch.uint8).cpu()
         by_table = frames == 1 and batch.sounding.shape[1] == categories
-        return Items(image, sound, target, labels, batch.sounding.cpu() if by_table else _in_masks(labels, categories))
+        heard = batch.sounding.cpu() if by_table else _in_masks(labels, categories)
+        return Items(image, sound, target, annotated, labels, heard)
 
     def _paired(self, items: Items, generator: torch.Generator) -> tuple[Pairs | None, Tensor]:
         """Which sound each picture gets in the second pairing, and all sounds: their own, then those of the bank."""
-        heard, sound, options = items.heard, items.sound, self.options
+        heard, sound, exact = items.heard, items.sound, self.options.exact
         if not self._tries_sounds or len(heard) == 1:  # nobody to exchange with
             return None, sound
-        if self.bank is None:
-            return pair_sounds(heard, [0] * heard.shape[1], 0, generator, exact=options.exact), sound
-        pairs = pair_sounds(heard, self.bank.counts(), options.positives, generator)
-        banked = self.bank.draw(pairs.banked, sound.shape[2], generator).to(sound.dtype)
-        self.bank.add(sound, heard)
-        return pairs, torch.cat((sound, banked))
+        counts = self.bank.counts() if self.bank else [0] * heard.shape[1]
+        pairs = pair_sounds(heard, counts, self.options.positives, generator, exact=exact)
+        if self.bank:
+            banked = self.bank.draw(pairs.banked, sound.shape[2], generator)
+            self.bank.add(sound, heard)
+            sound = torch.cat((sound, banked.to(sound.dtype)))
+        return pairs, sound
 
     def _contrast(
         self, own: Tensor, again: Tensor | None, labels: Tensor, pairs: Pairs | None, generator: torch.Generator
     ) -> Tensor:
-        """The contrast of fused features (items, height, width, channels) of both pairings; 0 where no object is large enough."""
+        """The contrast of fused features (items, height, width, channels) of both pairings; 0 where no object is large enough.
+
+        Of the own sounds alone for supcon, and for a deaf network. One item that has nobody to exchange with gives 0.
+        """
         if pairs is None and self._tries_sounds:
             return own.new_zeros((), dtype=torch.float32)
         pixels = draw_pixels(nearest(labels, own.shape[1:3]), pairs, self.options.views, generator)

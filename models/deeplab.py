@@ -39,9 +39,12 @@ class AtrousPyramid(nn.Module):
         return joined
 
     def _normalised(self, whole: Tensor) -> Tensor:
-        """One picture has one value per channel, of which there is no deviation: then the running statistics serve."""
+        """One picture has one value per channel, of which there is no deviation: then the running statistics serve.
+
+        Unless other processes bring theirs.
+        """
         norm = self.pool_norm
-        if self.training and len(whole) == 1:
+        if self.training and len(whole) == 1 and not isinstance(norm, nn.SyncBatchNorm):
             return functional.batch_norm(
                 whole, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
             )
