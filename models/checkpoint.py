@@ -1,8 +1,8 @@
 """Checkpoints: weights with what made them, and the state that a stopped run goes on from.
 
 A weights file is safetensors; under the key ``avskit`` its header holds a :class:`Card` as JSON. Nothing in it is run.
-``RUN/last`` holds ``model.safetensors`` and ``training.pt`` (step, best, optimizers: plain tensors and numbers, read with
-``weights_only``). It changes by renaming a folder, so whatever moment a run is killed at, one whole state is there.
+``RUN/last`` holds ``model.safetensors`` and ``training.safetensors`` (the optimizers' tensors, and step and best as JSON). It
+changes by renaming a folder, so whatever moment a run is killed at, one whole state is there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from evaluators import __version__
 from evaluators.errors import DataError
@@ -26,7 +26,7 @@ from .config import differences
 from .official_weights import KeyMap, import_official
 
 KEY, FORMAT = "avskit", 1
-WEIGHTS, TRAINING = "model.safetensors", "training.pt"
+WEIGHTS, TRAINING = "model.safetensors", "training.safetensors"
 LAST, BEST = "last", "best"
 _NEW, _OLD = ".last.new", ".last.old"
 _LARGEST_HEADER = 100_000_000  # bytes, safetensors' own limit
@@ -55,38 +55,48 @@ def versions() -> dict[str, str]:
 
 def write_weights(path: Path, system: nn.Module, card: Card) -> None:
     """Write the weights of a network and their card, atomically."""
+    _write(path, system.state_dict(), asdict(card))
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], words: Mapping[str, Any]) -> None:
     from safetensors.torch import save
 
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in system.state_dict().items()}
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_write(path) as stream:
-        stream.write(save(tensors, {KEY: json.dumps(asdict(card), sort_keys=True)}))
+        stream.write(save(own, {KEY: json.dumps(words, sort_keys=True)}))
 
 
 def read_card(path: Path) -> Card:
     """The card of a weights file, from its header. Raises ``DataError``: ``missing-file``, ``checkpoint-unreadable``, ``no-card``."""
+    row = _read_words(path)
+    try:
+        if row["format"] != FORMAT:
+            raise ValueError(f"format {row['format']}, this version reads {FORMAT}")
+        return Card(**{**row, "categories": tuple(row["categories"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("checkpoint-unreadable", path, f"its card can't be read ({error!r})") from error
+
+
+def _read_words(path: Path) -> dict[str, Any]:
+    """The JSON in a header, which is read alone, and only if it fits into the file."""
     try:
         with open(path, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(_LARGEST_HEADER, path.stat().st_size - 8):
                 raise ValueError(f"a header of {length} bytes")
-            header = json.loads(stream.read(length))
-        text = header.get("__metadata__", {}).get(KEY)
+            text = json.loads(stream.read(length)).get("__metadata__", {}).get(KEY)
+        row = json.loads(text) if text is not None else None
     except FileNotFoundError:
-        raise DataError("missing-file", path, "no such file, expected weights that `avs-train fit` wrote") from None
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise DataError("missing-file", path, "no such file, expected what `avs-train fit` wrote") from None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        found = " ".join(str(error).split())[:200]
         raise DataError(
-            "checkpoint-unreadable", path, f"is no .safetensors file, or a damaged one ({error})"
+            "checkpoint-unreadable", path, f"is no .safetensors file, or a damaged one ({found})"
         ) from error
-    if text is None:
+    if not isinstance(row, dict):
         remedy = "weights of others are read by `avs-train import`"
         raise DataError("no-card", path, f"its header has no {KEY}, so `avs-train` didn't write it; {remedy}")
-    try:
-        row = json.loads(text)
-        if row["format"] != FORMAT:
-            raise ValueError(f"format {row['format']}, this version reads {FORMAT}")
-        return Card(**{**row, "categories": tuple(row["categories"])})
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise DataError("checkpoint-unreadable", path, f"its card can't be read ({error!r})") from error
+    return row
 
 
 def load_weights(path: Path, system: nn.Module, model: Mapping[str, Any]) -> Card:
@@ -118,8 +128,14 @@ def save_state(
     _remove(new)
     new.mkdir(parents=True)
     write_weights(new / WEIGHTS, system, card)
-    with atomic_write(new / TRAINING, durable=True) as stream:
-        torch.save({"optimizers": [one.state_dict() for one in optimizers], "state": dict(state)}, stream)
+    moments = {
+        f"{number}.{index}.{name}": value
+        for number, one in enumerate(optimizers)
+        for index, values in one.state_dict()["state"].items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+    _write(new / TRAINING, moments, state)
     _remove(old)
     if last.exists():
         last.rename(old)
@@ -140,31 +156,40 @@ def load_state(
 ) -> dict[str, Any]:
     """Load what :func:`save_state` wrote, and return its ``state``. Raises ``DataError``."""
     load_weights(folder / WEIGHTS, system, model)
-    saved = read_saved(folder / TRAINING)
-    try:
-        for one, state in zip(optimizers, saved["optimizers"], strict=True):
-            one.load_state_dict(state)
-        return dict(saved["state"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError("checkpoint-mismatch", folder / TRAINING, f"is of other optimizers ({error})") from error
+    path = folder / TRAINING
+    state, tensors = _read_words(path), _read_moments(path)
+    for number, one in enumerate(optimizers):
+        own = {name: tensors.pop(name) for name in list(tensors) if name.startswith(f"{number}.")}
+        _put_moments(one, own, path)
+    if tensors:
+        raise DataError("checkpoint-mismatch", path, f"is of other optimizers, it holds {next(iter(tensors))}")
+    return state
 
 
-def read_saved(path: Path) -> dict[str, Any]:
-    """What ``torch.save`` wrote, of tensors and plain values; anything else in it is refused, and nothing is run."""
+def _read_moments(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError("missing-file", path, "no such file; remove the folder to begin the run again") from None
-    except Exception as error:  # a hostile or damaged pickle can end in almost any of them
-        reason = (
-            "unsafe-weights" if "eights only" in str(error) or "weights_only" in str(error) else "checkpoint-unreadable"
-        )
-        raise DataError(
-            reason, path, "isn't plain tensors and numbers as torch.save writes them; remove its folder"
-        ) from error
-    if not isinstance(saved, dict):
-        raise DataError("checkpoint-unreadable", path, f"holds a {type(saved).__name__}, expected a table")
-    return saved
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError("checkpoint-unreadable", path, f"is damaged ({' '.join(str(error).split())[:200]})") from error
+
+
+def _put_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor], where: Path) -> None:
+    """Moments by ``<optimizer>.<parameter>.<name>``, each a number or of its parameter's shape."""
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in moments.items():
+        _, index, key = name.split(".")
+        if (
+            not index.isdecimal()
+            or int(index) >= len(parameters)
+            or tensor.shape not in ((), parameters[int(index)].shape)
+        ):
+            raise DataError("checkpoint-mismatch", where, f"is of other optimizers: {name} is {tuple(tensor.shape)}")
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def chosen_weights(run: Path, which: str = "") -> Path:

@@ -22,11 +22,10 @@ from models.checkpoint import (
     load_state,
     load_weights,
     read_card,
-    read_saved,
     save_state,
     write_weights,
 )
-from models.config import OptimConfig, to_tables
+from models.config import OptimConfig, PartConfig, to_tables
 from models.schedule import build_optimizers
 
 TABLES = to_tables(toy_config())
@@ -131,16 +130,27 @@ class Harm:
         return (open, ("harm.txt", "w"))
 
 
-def test_a_hostile_state_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_in_place_of_a_state_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({"optimizers": [], "state": Harm()}, tmp_path / "training.pt")
-    (tmp_path / "old.pt").write_bytes(pickle.dumps(Harm()))
-    for name in ("training.pt", "old.pt"):
-        with pytest.raises(DataError) as caught:
-            read_saved(tmp_path / name)
-        assert caught.value.reason == "unsafe-weights"
-        assert "\n" not in str(caught.value)
+    system, optimizers = trained(1)
+    for content in (pickle.dumps(Harm()), header(pickle.dumps(Harm()))):
+        for name in (checkpoint.WEIGHTS, checkpoint.TRAINING):
+            save_state(tmp_path, system, optimizers, CARD, {"step": 1})
+            (tmp_path / "last" / name).write_bytes(content)
+            with pytest.raises(DataError) as caught:
+                load_state(tmp_path / "last", system, optimizers, TABLES["model"])
+            assert caught.value.reason == "checkpoint-unreadable"
+            assert "\n" not in str(caught.value)
     assert not (tmp_path / "harm.txt").exists()
+
+
+def test_a_state_of_other_optimizers_is_an_error(tmp_path: Path) -> None:
+    system, optimizers = trained(1)
+    save_state(tmp_path, system, optimizers, CARD, {"step": 1})
+    parts = {"head": PartConfig("sgd")}
+    others = build_optimizers(system.parameter_groups(), OptimConfig(parts=parts))
+    with pytest.raises(DataError, match="is of other optimizers"):
+        load_state(tmp_path / "last", system, others[1:], TABLES["model"])
 
 
 def trained(steps: int) -> tuple[Toy, list[torch.optim.Optimizer]]:
@@ -169,7 +179,7 @@ def test_a_state_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert same(system, again)
 
 
-@pytest.mark.parametrize("broken", ["write_weights", "torch.save", "rename 1", "rename 2"])
+@pytest.mark.parametrize("broken", ["write_weights", "_write", "rename 1", "rename 2"])
 def test_a_kill_while_saving_leaves_the_old_state_or_the_new(
     tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,10 +213,8 @@ def _break(patch: pytest.MonkeyPatch, what: str) -> None:
             raise KeyboardInterrupt
         return rename(self, target)
 
-    if what == "write_weights":
-        patch.setattr(checkpoint, "write_weights", stop)
-    elif what == "torch.save":
-        patch.setattr(torch, "save", stop)
+    if "write" in what:
+        patch.setattr(checkpoint, what, stop)
     else:
         patch.setattr(Path, "rename", stop_rename)
 

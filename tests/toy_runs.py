@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -73,6 +74,6 @@ def run_toy(folder: Path, progress: Progress | None = None, **changes: Any) -> S
     return train(job, config, folder, accelerator, progress or Progress())
 
 
-if __name__ == "__main__":  # of torchrun: the folder
+if __name__ == "__main__":  # of torchrun: the folder, and the changes as JSON
     torch.set_num_threads(1)
-    run_toy(Path(sys.argv[1]))
+    run_toy(Path(sys.argv[1]), **json.loads(sys.argv[2]))

@@ -23,6 +23,7 @@ class ToyOptions:
     hidden: int = 4
     dropout: float = 0.25
     noise: float = 0.01
+    norm: bool = True
     position: str = "none"
 
 
@@ -33,7 +34,7 @@ class Toy(System):
         super().__init__()
         self.classes, self.channels, self.options = classes, channels, options
         self.visual = nn.Conv2d(3, options.hidden, 3, padding=1)
-        self.norm = nn.BatchNorm2d(options.hidden)
+        self.norm = nn.BatchNorm2d(options.hidden) if options.norm else nn.Identity()
         self.audio = nn.Linear(max(channels, 1), options.hidden)
         self.head = nn.Conv2d(options.hidden, classes, 1)
         self.dropout = nn.Dropout(options.dropout)
@@ -65,7 +66,7 @@ class Toy(System):
 
 def build_toy(options: ToyOptions, *, visual: Any, audio: Any, classes: int) -> Toy:
     """As the builders of the registry; the parts are not used."""
-    return Toy(options, classes, 1 if audio is not None else 0)
+    return Toy(options, classes, audio.channels if audio is not None else 0)
 
 
 def toy_sample(number: int) -> dict[str, Any]:
