@@ -47,9 +47,10 @@ class TwosepOptions:
 
 def build_twosep(options: TwosepOptions, *, visual: Backbone, audio: SoundEncoder | None, classes: int) -> TwoSep:
     """``audio`` None: deaf, a learned token is heard in every frame. Raises ``DataError`` ``model-options``."""
-    if options.position not in ("none", "coord"):
-        found = f"position {options.position!r}, expected none or coord"
-        raise DataError("model-options", "twosep", f"{found}: there is no attention with keys")
+    possible = ("none", "coord") if options.sound else ("none",)
+    if options.position not in possible:
+        found = f"position {options.position!r}, expected {' or '.join(possible)}"
+        raise DataError("model-options", "twosep", f"{found}: there is no attention with keys, and coord needs sound")
     return TwoSep(options, visual, audio, classes)
 
 
@@ -60,12 +61,8 @@ class TwoSep(System):
         super().__init__()
         self.instances = nn.Conv2d(1, 3, 3, padding=1, bias=False)
         nn.init.zeros_(self.instances.weight)
-        plain = TpaviOptions(
-            width=options.width,
-            fusion="add" if options.sound else "none",
-            matching=0.0,
-            position=options.position if options.sound else "none",
-        )
+        fusion = "add" if options.sound else "none"
+        plain = TpaviOptions(width=options.width, fusion=fusion, matching=0.0, position=options.position)
         self.network = build_tpavi(plain, visual=visual, audio=audio, classes=classes)
         self.classes, self.channels = classes, self.network.channels
 
