@@ -79,6 +79,7 @@ class PartConfig:
     kind: str = field(default="", metadata={"choices": ("", "adam", "adamw", "sgd")})
     rate: float | None = _at_least(0, None)
     weight_decay: float | None = _at_least(0, None)
+    decay: str = field(default="", metadata={"choices": ("", "all", "weights")})
     schedule: str = field(default="", metadata={"choices": ("", "constant", "poly", "cosine", "onecycle")})
     frozen_epochs: float = _at_least(0, 0.0)  # rate 0 in the first epochs
 
@@ -90,6 +91,7 @@ class OptimConfig:
     kind: str = _one_of("adam", "adamw", "sgd")
     rate: float = _at_least(0, 1e-4)
     weight_decay: float = _at_least(0, 0.0)
+    decay: str = _one_of("all", "weights")  # weights: not of biases and norms
     momentum: float = _at_least(0, 0.9, 1)  # of sgd
     schedule: str = _one_of("constant", "poly", "cosine", "onecycle")
     power: float = _at_least(0, 0.9)  # of poly

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from evaluators.ground_truth import LABELS
 from evaluators.scoring import Scorer
 
 from .augment import Augment
+from .balanced import listing_weights
 from .batch import Batch
 from .checkpoint import Card, versions
 from .config import Config, DataConfig, to_tables
@@ -73,7 +74,7 @@ def make_job(config: Config, listing: Listing, rank: int, world: int, device: to
     )
     loader = make_loader(
         data, loop.batch // world // loop.accumulate, config.data.workers, loop.seed,
-        rank=rank, world=world, weights=_weights(listing) if loop.balanced else None, pin=device.type == "cuda",
+        rank=rank, world=world, weights=listing_weights(listing) if loop.balanced else None, pin=device.type == "cuda",
     )  # fmt: skip
 
     def batches(epoch: int, done: int) -> Iterable[Batch]:
@@ -82,12 +83,6 @@ def make_job(config: Config, listing: Listing, rank: int, world: int, device: to
 
     score = _scorer(config, rank, world, device) if loop.validate_every else None
     return Job(system, batches, len(data) // loop.batch, score, card)
-
-
-def _weights(listing: Listing) -> Sequence[float]:
-    from .balanced import balanced_weights
-
-    return balanced_weights(listing)
 
 
 def _scorer(config: Config, rank: int, world: int, device: torch.device) -> Callable[[System], Scorer]:

@@ -28,7 +28,7 @@ _OF_KIND: Mapping[str, Tables] = {
     "avss": {**_LABELS, "data": {"seconds": 10.0, "pad_frames": 10}},
 }
 
-_VGGISH = {"audio": "vggish", "channels": 1}
+_VGGISH = {"audio": "vggish", "channels": 1, "visual_weights": "imagenet", "audio_weights": "audioset"}
 _TPAVI: Tables = {
     "model": {"name": "tpavi", "visual": "resnet50", **_VGGISH},
     "data": {"size": 224},
@@ -36,11 +36,15 @@ _TPAVI: Tables = {
     "loop": {"batch": 4},
 }
 _CAVP: Tables = {
-    "model": {"name": "cavp", "visual": "resnet50", "deep_stem": True, "output_stride": 16, **_VGGISH},
+    "model": {"name": "cavp", "visual": "resnet50", "deep_stem": True, "output_stride": 16, **_VGGISH, "audio": "vggish-cavp"},
     "data": {"size": 224},
     "optim": {
         "kind": "sgd", "rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-4, "schedule": "poly", "power": 0.9,
-        "parts": {"head": {"rate": 1e-2}, "audio": {"kind": "adam", "rate": 1e-3, "weight_decay": 0.0, "schedule": "constant"}},
+        "parts": {
+            "visual": {"decay": "weights"},
+            "head": {"decay": "weights", "rate": 1e-2},
+            "audio": {"kind": "adam", "rate": 1e-3, "weight_decay": 0.0, "schedule": "constant"},
+        },
     },
     "loop": {"batch": 16, "epochs": 60, "sync_bn": True},
 }  # fmt: skip
@@ -70,7 +74,7 @@ _ROWS: Mapping[tuple[str, str], Tables] = {
         "source": f"optimizer as AVSBench f7414af; length, batch and flip {_CHOSEN}",
     },
     ("cavp", "vpo"): {
-        "model": {"audio": "resnet18", "channels": 2, "output_stride": 8},
+        "model": {"audio": "resnet18", "channels": 2, "output_stride": 8, "audio_weights": "imagenet"},
         "data": {
             "size": 512, "flip": 0.5, "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0], "jitter": [0.5, 0.5, 0.5, 0.25],
         },
@@ -79,12 +83,13 @@ _ROWS: Mapping[tuple[str, str], Tables] = {
         "source": _CAVP_SOURCE,
     },
     ("cavp", "avss"): {
+        "model": {"options": {"bank_seconds": 1.0}},
         "data": {"size": 512, "flip": 0.5, "scales": [0.5, 0.75, 1.0]},
         "loop": {"epochs": 80},
         "source": _CAVP_SOURCE,
     },
-    ("cavp", "s4"): {"source": _CAVP_SOURCE},
-    ("cavp", "ms3"): {"source": _CAVP_SOURCE},
+    ("cavp", "s4"): {"model": {"options": {"bank_seconds": 1.0}}, "source": _CAVP_SOURCE},
+    ("cavp", "ms3"): {"model": {"options": {"bank_seconds": 1.0}}, "source": _CAVP_SOURCE},
     ("avsegformer", "s4"): {
         "loop": {"batch": 2, "epochs": 30}, "optim": {"parts": {"visual": {"frozen_epochs": 5}}}, "source": _FORMER_SOURCE,
     },
@@ -101,11 +106,18 @@ _ROWS: Mapping[tuple[str, str], Tables] = {
 _BASES: Mapping[str, Tables] = {"tpavi": _TPAVI, "cavp": _CAVP, "avsegformer": _FORMER}
 
 _TINY: Tables = {
-    "model": {"visual": "tiny", "audio": "tiny", "deep_stem": False, "output_stride": 32},
+    "model": {
+        "visual": "tiny", "audio": "tiny", "deep_stem": False, "output_stride": 32, "visual_weights": "", "audio_weights": "",
+    },
     "data": {"size": 96, "scales": [], "jitter": [], "workers": 0},
     "optim": {"kind": "adamw", "rate": 2e-3, "weight_decay": 1e-4, "schedule": "onecycle", "parts": {}},
     "loop": {"steps": 1000, "epochs": 0, "batch": 16, "sync_bn": False},
     "source": f"tiny: AdamW, one cycle, 1000 steps; {_CHOSEN}",
+}  # fmt: skip
+_TINY_OPTIONS: Mapping[str, Mapping[str, Any]] = {  # the widths of a network for these encoders
+    "tpavi": {"width": 64},
+    "cavp": {"width": 64, "reduced": 32, "hidden": 64, "views": 64},
+    "avsegformer": {"dim": 64, "queries": 32, "layers": 2, "ffn": 128, "generator_ffn": 128, "hidden": 128},
 }
 
 
@@ -117,7 +129,7 @@ def recipe(model: str, kind: str, *, tiny: bool = False) -> Tables:
     found = merged(merged(_OF_KIND[kind], _BASES[model]), _ROWS[model, kind])
     if not tiny:
         return found
-    cut = merged(found, _TINY)
+    cut = merged(merged(found, _TINY), {"model": {"options": _TINY_OPTIONS.get(model, {})}})
     cut["optim"]["parts"] = {}
     return cut
 

@@ -67,19 +67,29 @@ def build_optimizers(
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for name in sorted(parts):
         part = optim.parts.get(name, PartConfig())
-        rate = optim.rate if part.rate is None else part.rate
-        group = {
-            "params": parts[name],
-            "lr": rate,
-            "weight_decay": optim.weight_decay if part.weight_decay is None else part.weight_decay,
-            "part": name,
-            "rate": rate,
-            "schedule": part.schedule or optim.schedule,
-            "frozen_epochs": part.frozen_epochs,
-        }
-        if parts[name]:
-            by_kind.setdefault(part.kind or optim.kind, []).append(group)
-    return [_optimizer(kind, by_kind[kind], optim, fused) for kind in sorted(by_kind)]
+        by_kind.setdefault(part.kind or optim.kind, []).extend(_groups(name, parts[name], part, optim))
+    return [_optimizer(kind, by_kind[kind], optim, fused) for kind in sorted(by_kind) if by_kind[kind]]
+
+
+def _groups(name: str, parameters: list[nn.Parameter], part: PartConfig, optim: OptimConfig) -> list[dict[str, Any]]:
+    """The parameter groups of a part: one, or two where biases and norms, which have one axis, aren't decayed."""
+    rate = optim.rate if part.rate is None else part.rate
+    shared = {
+        "lr": rate,
+        "part": name,
+        "rate": rate,
+        "schedule": part.schedule or optim.schedule,
+        "frozen_epochs": part.frozen_epochs,
+    }
+    decay = optim.weight_decay if part.weight_decay is None else part.weight_decay
+    if (part.decay or optim.decay) == "all":
+        sorts = [(parameters, decay)]
+    else:
+        sorts = [
+            ([one for one in parameters if one.dim() > 1], decay),
+            ([one for one in parameters if one.dim() < 2], 0.0),
+        ]
+    return [{**shared, "params": own, "weight_decay": amount} for own, amount in sorts if own]
 
 
 def _optimizer(kind: str, groups: list[dict[str, Any]], optim: OptimConfig, fused: bool) -> torch.optim.Optimizer:

@@ -30,7 +30,7 @@ from .batch import Batch
 from .config import Config, to_tables
 from .jobs import Job, make_job, settled, training_list
 from .logs import Clock, RunLog
-from .runs import claim, count_parameters, write_facts
+from .runs import claim, count_parameters, weights_notes, write_facts
 from .schedule import build_optimizers, set_rates
 from .system import System
 
@@ -95,6 +95,8 @@ def fit(config: Config, folder: Path, progress: Progress, *, device: str = "", t
         write_facts(folder, job, config, str(accelerator.device), accelerator.num_processes)
     told = f"{len(listing)} samples, {job.epoch_steps} steps an epoch, {count_parameters(job.system) / 1e6:.3f} M parameters"
     progress.line(f"train    {config.model.name} on {accelerator.device}: {told}")
+    for name, note in weights_notes(job.system).items():
+        progress.line(f"weights  {name}: {note}")
     state = train(job, config, folder, accelerator, progress, tensorboard=tensorboard)
     accelerator.end_training()
     return state

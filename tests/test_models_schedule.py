@@ -45,7 +45,7 @@ def test_one_step_runs(schedule: str) -> None:
 
 def test_parts_have_their_own_optimizer_rate_and_decay() -> None:
     """CAVP: SGD for what sees, ten times the rate in the head, Adam at a constant rate for what hears."""
-    parts = {"head": PartConfig(rate=0.1), "audio": PartConfig("adam", 0.001, 0.0, "constant")}
+    parts = {"head": PartConfig(rate=0.1), "audio": PartConfig("adam", 0.001, 0.0, schedule="constant")}
     optim = OptimConfig("sgd", 0.01, 0.0005, schedule="poly", power=1.0, parts=parts)
     optimizers = build_optimizers(Toy(ToyOptions(), 1).parameter_groups(), optim)
     assert [type(one).__name__ for one in optimizers] == ["Adam", "SGD"]
@@ -76,3 +76,15 @@ def test_what_needs_no_gradient_is_left_out() -> None:
 def test_an_unknown_part_tells_those_there_are() -> None:
     with pytest.raises(DataError, match="it has visual, audio, head"):
         build_optimizers(Toy(ToyOptions(), 1).parameter_groups(), OptimConfig(parts={"neck": PartConfig()}))
+
+
+def test_biases_and_norms_are_decayed_only_if_asked() -> None:
+    """CAVP decays neither in its backbone and head."""
+    toy = Toy(ToyOptions(), 1)
+    (one,) = build_optimizers(
+        toy.parameter_groups(), OptimConfig(weight_decay=0.1, parts={"visual": PartConfig(decay="weights")})
+    )
+    decays = {id(parameter): group["weight_decay"] for group in one.param_groups for parameter in group["params"]}
+    found = {name: decays[id(parameter)] for name, parameter in toy.named_parameters()}
+    assert {name for name, decay in found.items() if decay == 0} == {"visual.bias", "norm.weight", "norm.bias"}
+    assert len(found) == 8
