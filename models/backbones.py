@@ -1,4 +1,4 @@
-"""Picture encoders: four maps of a picture, from fine to coarse. With ``deformable.py`` the only place that knows transformers.
+"""Picture encoders: four maps of a picture, from fine to coarse.
 
 ResNet-18, 50 and 101, PVT-v2-b5 and Swin-B come from the library ``transformers``, which runs without torchvision;
 ``tiny`` is for a CPU. Channels and strides (height of the picture over height of the map):
@@ -9,22 +9,20 @@ ResNet-18, 50 and 101, PVT-v2-b5 and Swin-B come from the library ``transformers
     pvt-v2-b5             64, 128, 320, 512         4, 8, 16, 32
     swin-b                128, 256, 512, 1024       4, 8, 16, 32
 
-Parameters: resnet18 11.177 M, resnet50 23.508 M (deep stem 23.632 M), resnet101 42.500 M, pvt-v2-b5 81.443 M, swin-b 86.882 M.
+Parameters in millions: resnet18 11.177, resnet50 23.508 (deep stem 23.632), resnet101 42.500, pvt-v2-b5 81.443,
+swin-b 86.882. With ``deformable.py`` the only place that knows what is in transformers.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from abc import abstractmethod
 from collections import OrderedDict
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from evaluators.errors import DataError
 
+from .libraries import from_transformers
 from .weights import load_weights
 
 _RESNETS = {  # kind of block, blocks per stage, channels
@@ -45,7 +43,7 @@ class Backbone(nn.Module):
 
     @abstractmethod
     def forward(self, image: Tensor) -> list[Tensor]:
-        """float (batch, channels, height, width) -> four maps (batch, channels[i], height / strides[i], width / strides[i])."""
+        """float (batch, channels, height, width) -> four maps, map i of ``channels[i]`` and 1 / ``strides[i]`` of the size."""
 
 
 def build_backbone(
@@ -60,7 +58,8 @@ def build_backbone(
     in_channels: 3 for pictures, other numbers for spectrograms.
     weights: "" random; a file; "imagenet" or a name on the Hugging Face hub (see ``weights.py``).
 
-    Raises ``DataError``: ``unknown-backbone``, ``backbone-option``, ``missing-package``, ``broken-torchvision``, and of the weights.
+    Raises ``DataError``: ``unknown-backbone``, ``backbone-option``, ``missing-package``, ``broken-torchvision``, and
+    those of ``load_weights``.
     """
     if name not in BACKBONES:
         raise DataError("unknown-backbone", name, f"no such backbone, expected one of {', '.join(BACKBONES)}")
@@ -90,7 +89,7 @@ def _check_options(name: str, output_stride: int, deep_stem: bool, in_channels: 
 class TinyBackbone(Backbone):
     """Four stages of two 3 x 3 convolutions, the first of each halving the map: 146,288 parameters.
 
-    Normalised by group, not by batch: the same result for any batch size, number of processes and way to stop and resume.
+    Normalised by group, not by batch: the same result for any batch size and number of processes.
     """
 
     channels = (16, 32, 64, 64)
@@ -180,7 +179,10 @@ def _convolution(before: int, after: int, *, stride: int = 1, dilation: int = 1)
 
 
 def _dilate(stage: nn.Module, dilation: int) -> None:
-    """Take the stride of 2 out of a ResNet's stage: its 3 x 3 convolutions are dilated instead, the one that had the stride half as much."""
+    """Take the stride of 2 out of a ResNet's stage and dilate its 3 x 3 convolutions instead.
+
+    The one that had the stride still sees the finer map: it is dilated half as much.
+    """
     for layer in stage.modules():
         if isinstance(layer, nn.Conv2d):
             strided = layer.stride == (2, 2)
@@ -196,7 +198,7 @@ def _widen(block: nn.Module, dilation: int) -> None:
 
 
 def _pvt_v2_b5(in_channels: int) -> LibraryBackbone:
-    """PVT-v2-b5 (whai362/PVT): as there, the patches' and the reduced maps' norms have epsilon 1e-5, the others 1e-6, and drop path is 0.1."""
+    """PVT-v2-b5 (whai362/PVT), with its drop path of 0.1 and its epsilons: 1e-5 behind patches and reduction, else 1e-6."""
     config, backbone = from_transformers("pvt_v2", "PvtV2Config", "PvtV2Backbone")
     channels = (64, 128, 320, 512)
     body = backbone(
@@ -235,36 +237,3 @@ def _swin_b(in_channels: int) -> LibraryBackbone:
     )
     body.swin.layernorm.requires_grad_(False)  # the norm before the classifier: no map goes through it
     return LibraryBackbone(body, (128, 256, 512, 1024))
-
-
-def from_transformers(family: str, *names: str) -> tuple[Any, ...]:
-    """Classes of ``transformers.models.<family>``, or one plain line about what is wrong with the installation."""
-    try:
-        found = importlib.import_module(f"transformers.models.{family}")
-        return tuple(getattr(found, name) for name in names)
-    except (ImportError, RuntimeError, OSError, AttributeError) as error:
-        raise _installation_error(error) from error
-
-
-def _installation_error(error: Exception) -> DataError:
-    if importlib.util.find_spec("transformers") is None:
-        return DataError("missing-package", "transformers", "not installed: pip install 'avskit[train]'")
-    if importlib.util.find_spec("torchvision") is not None:
-        try:
-            importlib.import_module("torchvision")
-        except Exception as broken:  # whatever its build raises: RuntimeError, OSError, ImportError
-            return DataError(
-                "broken-torchvision",
-                "torchvision",
-                f"it is installed but doesn't import beside torch {torch.__version__} ({_first_line(broken)}), and "
-                "transformers can't load its models then: uninstall torchvision (avskit needs none) or install its matching build",
-            )
-    return DataError(
-        "missing-package",
-        "transformers",
-        f"its models don't import ({_first_line(error)}): install transformers 5.17 or a later 5",
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,7 +1,8 @@
-"""Self-attention over several maps that looks at a few points each (multi-scale deformable attention), in plain PyTorch.
+"""Self-attention over several maps that looks at a few points of each: multi-scale deformable attention, in plain PyTorch.
 
-Zhu et al., Deformable DETR (ICLR 2021), Eq. 3; as AVSegFormer uses it (vvvb-github/AVSegFormer, model/utils/transformer.py).
-The attention itself is transformers' class for Mask2Former, which needs no extension to compile and has the published names.
+Zhu et al., Deformable DETR (ICLR 2021), Eq. 3; as AVSegFormer uses it (vvvb-github/AVSegFormer,
+model/utils/transformer.py). The attention itself is transformers' class for Mask2Former, which needs nothing compiled
+and has the published names.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .backbones import from_transformers
+from .libraries import from_transformers
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
@@ -86,7 +87,7 @@ class DeformableLayer(nn.Module):
         nn.init.xavier_uniform_(self.linear2.weight)
 
     def forward(self, tokens: Tensor, position: Tensor, references: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
-        """(batch, pixels, dim) -> the same; the position is in what asks and where it looks, not in what is looked at."""
+        """(batch, pixels, dim) -> the same; position tells a pixel where to look, and is not in what it sees."""
         attended, _ = self.self_attn(
             tokens,
             encoder_hidden_states=tokens,
@@ -100,8 +101,11 @@ class DeformableLayer(nn.Module):
 
 
 def deformable_attention(dim: int, heads: int, points: int, levels: int) -> nn.Module:
-    """transformers' attention with the paper's beginning: head h looks 1 to ``points`` pixels away in its own direction,
-    equally at every place; the values and the output are Xavier's."""
+    """transformers' attention, begun as in the paper.
+
+    Each head looks 1 to ``points`` pixels away in a direction of its own, the same at every place; values and output
+    begin as Xavier's.
+    """
     (attention,) = from_transformers(
         "mask2former.modeling_mask2former", "Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention"
     )

@@ -50,11 +50,15 @@ class KeyMap:
         names: tuple[str, ...] = (name,)
         for pattern, ours in self.rules:
             names = tuple(new for old in names for new in _substitute(pattern, ours, old))
+        inner = [self._in_part(new) for new in names]
+        return tuple(own for owns, _ in inner for own in owns), next((reason for _, reason in inner if reason), "")
+
+    def _in_part(self, name: str) -> tuple[tuple[str, ...], str]:
         for prefix, own_prefix, part in self.parts:
-            if names[0].startswith(prefix):
-                inner, reason = part.translate(names[0][len(prefix) :])
-                return tuple(own_prefix + name for name in inner), reason
-        return names, ""
+            if name.startswith(prefix):
+                names, reason = part.translate(name[len(prefix) :])
+                return tuple(own_prefix + new for new in names), reason
+        return (name,), ""
 
     def may_lack(self, own: str) -> bool:
         """Whether a file is complete without this tensor of ours."""
@@ -93,7 +97,10 @@ def import_official(module: nn.Module, file: Path | str, key_map: KeyMap) -> Imp
 
 
 def import_weights(system: nn.Module, file: Path | str) -> ImportReport:
-    """``import_official`` with the ``OFFICIAL_KEYS`` of the system's module; ``DataError`` ``no-official-weights`` where it has none."""
+    """``import_official`` with the ``OFFICIAL_KEYS`` of the system's module.
+
+    Raises ``DataError`` ``no-official-weights`` where it has none.
+    """
     key_map = getattr(sys.modules[type(system).__module__], "OFFICIAL_KEYS", None)
     if key_map is None:
         raise DataError("no-official-weights", type(system).__name__, "no published weights are known for this system")
@@ -103,7 +110,7 @@ def import_weights(system: nn.Module, file: Path | str) -> ImportReport:
 def plan_import(
     module: nn.Module, tensors: Mapping[str, Tensor], key_map: KeyMap, where: object
 ) -> tuple[ImportReport, dict[str, Tensor]]:
-    """What an import would do, and the tensors by our names; nothing is loaded, so ``module`` may be on the meta device."""
+    """What an import would do, and the tensors by our names. Nothing is loaded: ``module`` may be on the meta device."""
     own = module.state_dict()
     found: dict[str, Tensor] = {}
     dropped, unexpected = [], []

@@ -1,4 +1,4 @@
-"""Where a backbone's first weights come from: a file, the Hugging Face hub, or chance; and what published files call them.
+"""Where a backbone's first weights come from (a file, the Hugging Face hub, chance), and what published files call them.
 
 Files of a ResNet may have the names of torchvision, timm or transformers, of PVT-v2 those of whai362/PVT, timm or
 transformers, of Swin those of microsoft/Swin-Transformer, timm or transformers. The maps lead to the names in

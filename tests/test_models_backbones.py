@@ -193,7 +193,7 @@ def test_tiny_gives_a_picture_the_same_maps_in_any_batch() -> None:
 @pytest.mark.parametrize("name", ["tiny", "resnet18"])
 def test_gradients_reach_every_parameter(name: str) -> None:
     backbone = build_backbone(name, in_channels=2)
-    sum(one.square().mean() for one in backbone(torch.randn(2, 2, 32, 64))).backward()  # type: ignore[union-attr]
+    sum(one.square().mean() for one in backbone(torch.randn(2, 2, 32, 64))).backward()
     for key, parameter in backbone.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.abs().sum() > 0, key
 

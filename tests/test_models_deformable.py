@@ -28,11 +28,12 @@ def sample(picture: Array, x: float, y: float) -> Array:
 
 
 def linear(weights: dict[str, Array], name: str, x: Array) -> Array:
-    return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return np.asarray(x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"], np.float64)
 
 
 def norm(weights: dict[str, Array], name: str, x: Array) -> Array:
-    return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    scaled = (x - x.mean()) / math.sqrt(float(x.var()) + 1e-5)
+    return np.asarray(scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"], np.float64)
 
 
 def slow_layer(weights: dict[str, Array], maps: list[Array], levels: Array, heads: int, points: int) -> list[Array]:
@@ -73,7 +74,7 @@ def test_a_layer_equals_the_loops() -> None:
     encoder = DeformableEncoder(dim, heads, points, layers=1, ffn=12, dropout=0.0, levels=2).double()
     with torch.no_grad():
         for parameter in encoder.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(0.3 * torch.randn_like(parameter))
     maps = [torch.randn(2, dim, 4, 6, dtype=torch.float64), torch.randn(2, dim, 3, 2, dtype=torch.float64)]
     with torch.no_grad():
         found = encoder(maps)

@@ -108,6 +108,10 @@ def test_parts_go_through_their_own_map(tmp_path: Path) -> None:
     assert report.missing == ("visual.norm.num_batches_tracked", "deaf.weight", "deaf.bias")
     assert report.dropped == (("backbone.fc.weight", "classifier"),)
     assert key_map.translate("backbone.attn.qk.bias") == (("visual.query.bias", "visual.key.bias"), "")
+    both = KeyMap(
+        rules=((r"^kv\.", ("a.attn.qk.", "b.")),), parts=(("a.", "one.", OFFICIAL_KEYS), ("b.", "two.", KeyMap()))
+    )
+    assert both.translate("kv.bias") == (("one.query.bias", "one.key.bias", "two.bias"), "")
 
 
 def test_what_does_not_fit_is_named_and_nothing_is_loaded(tmp_path: Path) -> None:
@@ -305,7 +309,7 @@ def test_without_a_net_the_weights_stay_random_and_the_note_says_so(monkeypatch:
 def test_a_full_disk_or_a_wrong_name_is_an_error_not_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     for answer, reason in ((OSError(28, "No space left on device"), "weights-download"), ({}, "unknown-weights")):
         with pytest.raises(DataError) as caught:
-            load_from(Hub({}, answer), monkeypatch)  # type: ignore[arg-type]
+            load_from(Hub({}, answer), monkeypatch)
         assert caught.value.reason == reason and "\n" not in str(caught.value)
     for name in ("resnet50", "../nowhere/weights", "a/b/c", "https://host/file"):
         with pytest.raises(DataError, match="unknown-weights"):
@@ -313,7 +317,7 @@ def test_a_full_disk_or_a_wrong_name_is_an_error_not_random_weights(monkeypatch:
 
 
 def test_imagenet_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[str] = []
     monkeypatch.setattr(weights, "_locate", asked.append)
     for name in weights.IMAGENET:
         assert weights.IMAGENET[name] in load_weights(nn.Linear(1, 1), name, "imagenet")
