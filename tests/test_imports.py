@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,9 +55,7 @@ def test_libraries_have_one_importer(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_unsafe_reading(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert not [
-        word for word in ("pickle.load", "yaml.load", "shell=True", "eval(", "exec(", "LOAD_TRUNCATED") if word in text
-    ]
+    assert not re.findall(r"pickle\.load|yaml\.load|shell=True|(?<![.\w])(?:eval|exec)\(|LOAD_TRUNCATED", text)
 
 
 def test_help_imports_nothing_heavy() -> None:
