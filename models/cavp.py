@@ -25,7 +25,16 @@ from torch import Tensor, nn
 from .backbones import Backbone
 from .batch import VOID, Batch
 from .cavp_attention import CrossAttention, mlp
-from .cavp_pairing import Pairs, draw_pixels, nearest, pair_sounds, pairing_loss, supervised_contrast
+from .cavp_pairing import (
+    Pairs,
+    categories_in,
+    chosen_frames,
+    draw_pixels,
+    nearest,
+    pair_sounds,
+    pairing_loss,
+    supervised_contrast,
+)
 from .deeplab import DeepLabFeatures, DeepLabHead
 from .losses import segmentation_loss
 from .memory_bank import MemoryBank
@@ -36,26 +45,25 @@ from .spectrogram import SAMPLE_RATE
 from .system import Losses, System
 from .weights import RESNET_DEEP_KEYS
 
+FINEST = 4  # stride of the finest map that is taken
+FROM_1 = {"low": 1}  # what an option may be, see config.make_record
+
 
 @dataclass(frozen=True)
 class CavpOptions:
     """The paper's numbers and, where it is silent, the official code's, for ResNet-50 on VPO."""
 
     attention: Literal["sigmoid", "softmax", "min-max"] = "sigmoid"  # of Fig. 6
-    heads: int = field(default=4, metadata={"low": 1})
-    width: int = field(default=256, metadata={"low": 1})  # channels of the pyramid's map; officially 64 with PVT-v2-b5
-    reduced: int = field(default=48, metadata={"low": 1})  # channels of the finest map beside it
-    hidden: int = field(default=256, metadata={"low": 1})  # channels inside the pyramid, the projector and the head
+    heads: int = field(default=4, metadata=FROM_1)
+    width: int = field(default=256, metadata=FROM_1)  # channels of the pyramid's map; officially 64 with PVT-v2-b5
+    reduced: int = field(default=48, metadata=FROM_1)  # channels of the finest map beside it
+    hidden: int = field(default=256, metadata=FROM_1)  # channels inside the pyramid, the projector and the head
     rates: tuple[int, ...] = (6, 12, 18)  # dilations of the pyramid
     contrast: Literal["cavp", "supcon", "none"] = "cavp"  # of Table 5; supcon: right pairs only, plain loss
     temperature: float = field(default=0.1, metadata={"low": 1e-3})
-    views: int = field(default=512, metadata={"low": 1})  # pixels of each category; a category with fewer is left out
-    positives: float = field(
-        default=0.5, metadata={"low": 0, "high": 1}
-    )  # of Table 6: wrong pairs made right by the bank
-    bank: int = field(
-        default=4, metadata={"low": 0}
-    )  # sounds kept for each category, 0 none; officially a batch's number
+    views: int = field(default=512, metadata=FROM_1)  # pixels of each category; a category with fewer is left out
+    positives: float = field(default=0.5, metadata={"low": 0, "high": 1})  # of Table 6: wrong pairs that the bank mends
+    bank: int = field(default=4, metadata={"low": 0})  # sounds of each category, 0 none; officially as many as a batch
     bank_seconds: float = field(default=3.0, metadata={"low": 0.1})  # of each; 1 for videos
     exact: bool = False  # only its own sound is right for a picture: for stereo, see pair_sounds
     frames: Literal["one", "all"] = "one"  # annotated frames of a video that a step takes; one of them is drawn
@@ -82,7 +90,9 @@ class Cavp(System):
         self.options, self.classes = options, classes
         self.channels = audio.channels if audio else 0
         self.visual, self.audio = visual, audio
-        self.features = DeepLabFeatures(visual.channels, options.hidden, options.width, options.reduced, options.rates)
+        self.finest = next((number for number, stride in enumerate(visual.strides) if stride >= FINEST), 0)
+        channels = visual.channels[self.finest :]
+        self.features = DeepLabFeatures(channels, options.hidden, options.width, options.reduced, options.rates)
         width = self.features.width
         self.projector = mlp(width, options.hidden)
         self.before, _ = position_parts("coord" if options.position == "coord" else "none", width)
@@ -108,8 +118,9 @@ class Cavp(System):
         return logits.view(batch, frames, *logits.shape[1:])  # (batch, frames, classes, height, width)
 
     def _seen(self, image: Tensor) -> Tensor:
-        """Pictures to features: (items, 3, height, width) -> (items, height / 4, width / 4, channels), by the backbone's first stride."""
-        features = self.projector(self.features(self.visual(image)).permute(0, 2, 3, 1))
+        """Pictures to features: (items, 3, height, width) -> (items, height / 4, width / 4, channels)."""
+        maps = self.visual(image)[self.finest :]
+        features = self.projector(self.features(maps).permute(0, 2, 3, 1))
         placed: Tensor = self.before(features.permute(0, 3, 1, 2))
         return placed.permute(0, 2, 3, 1)
 
@@ -141,33 +152,36 @@ class Cavp(System):
         contrast = self._contrast(fused, again, items.labels, pairs, generator)
         return Losses(mask + contrast, {"mask": mask.detach(), "contrast": contrast.detach()})
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # its sizes differ from step to step
     def _items(self, batch: Batch, generator: torch.Generator) -> Items:
         """One annotated frame of each sample, or all annotated frames."""
         frames, categories = batch.image.shape[1], max(self.classes, 2)
         folded = [values.flatten(0, 1) for values in (batch.image, batch.target, batch.annotated)]
         folded.append(seconds(batch.sound, frames))
         if frames > 1:
-            kept = _kept(batch.annotated.cpu(), self.options.frames, generator).to(batch.image.device)
+            kept = chosen_frames(batch.annotated.cpu(), self.options.frames, generator).to(batch.image.device)
             folded = [values[kept] for values in folded]
         image, target, annotated, sound = folded
         labels = target.masked_fill(~annotated[:, None, None], VOID).to(torch.uint8).cpu()
         by_table = frames == 1 and batch.sounding.shape[1] == categories
-        heard = batch.sounding.cpu() if by_table else _in_masks(labels, categories)
+        heard = batch.sounding.cpu() if by_table else categories_in(labels, categories)
         return Items(image, sound, target, annotated, labels, heard)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # its sizes differ from step to step
     def _paired(self, items: Items, generator: torch.Generator) -> tuple[Pairs | None, Tensor]:
         """Which sound each picture gets in the second pairing, and all sounds: their own, then those of the bank."""
         heard, sound, exact = items.heard, items.sound, self.options.exact
         if not self._tries_sounds or len(heard) == 1:  # nobody to exchange with
             return None, sound
-        counts = self.bank.counts() if self.bank else [0] * heard.shape[1]
+        counts = self.bank.counts() if self.bank is not None else [0] * heard.shape[1]
         pairs = pair_sounds(heard, counts, self.options.positives, generator, exact=exact)
-        if self.bank:
+        if self.bank is not None:
             banked = self.bank.draw(pairs.banked, sound.shape[2], generator)
             self.bank.add(sound, heard)
             sound = torch.cat((sound, banked.to(sound.dtype)))
         return pairs, sound
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # its sizes differ from step to step
     def _contrast(
         self, own: Tensor, again: Tensor | None, labels: Tensor, pairs: Pairs | None, generator: torch.Generator
     ) -> Tensor:
@@ -204,25 +218,6 @@ def build_cavp(options: CavpOptions, *, visual: Backbone, audio: SoundEncoder | 
 
 def _parameters(*modules: nn.Module) -> Iterator[nn.Parameter]:
     return (parameter for module in modules for parameter in module.parameters())
-
-
-def _kept(annotated: Tensor, frames: str, generator: torch.Generator) -> Tensor:
-    """Numbers of the frames to train on, in the flat (batch * frames). A sample without annotation gives its first frame."""
-    samples, count = annotated.shape
-    if frames == "all":
-        kept = annotated.clone()
-        kept[:, 0] |= ~annotated.any(1)
-        return kept.flatten().nonzero().flatten()
-    drawn = torch.rand(samples, count, generator=generator).masked_fill(~annotated, -1)
-    return torch.arange(samples) * count + drawn.argmax(1)
-
-
-def _in_masks(labels: Tensor, categories: int) -> Tensor:
-    """What sounds, from the masks, as the official code has it for videos: bool (items, categories)."""
-    counts = torch.stack([torch.bincount(one.flatten().long(), minlength=VOID + 1) for one in labels])
-    heard = counts[:, :categories] > 0
-    heard[:, 0] = False
-    return heard
 
 
 OFFICIAL_KEYS = KeyMap(

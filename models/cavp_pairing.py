@@ -38,6 +38,31 @@ class Pixels:
     label: Tensor  # int64 (n,): category index, 0 background
 
 
+def chosen_frames(annotated: Tensor, frames: str, generator: torch.Generator) -> Tensor:
+    """Numbers of the frames to train on, in the flat (samples * frames): ``one`` annotated frame of each sample, or ``all``.
+
+    A sample without annotation gives its first frame. annotated: bool (samples, frames) on the CPU.
+    """
+    samples, count = annotated.shape
+    if frames == "all":
+        kept = annotated.clone()
+        kept[:, 0] |= ~annotated.any(1)
+        return kept.flatten().nonzero().flatten()
+    drawn = torch.rand(samples, count, generator=generator).masked_fill(~annotated, -1)
+    return torch.arange(samples) * count + drawn.argmax(1)
+
+
+def categories_in(labels: Tensor, categories: int) -> Tensor:
+    """What is heard, by the masks, as the official code has it for videos: bool (items, categories).
+
+    labels: integers (items, height, width) on the CPU.
+    """
+    counts = torch.stack([torch.bincount(one.flatten().long(), minlength=VOID + 1) for one in labels])
+    heard = counts[:, :categories] > 0
+    heard[:, 0] = False
+    return heard
+
+
 def pair_sounds(
     heard: Tensor, counts: Sequence[int], positives: float, generator: torch.Generator, *, exact: bool = False
 ) -> Pairs:

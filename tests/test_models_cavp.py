@@ -194,7 +194,7 @@ def test_min_max_of_pixels_that_are_all_alike_is_zero() -> None:
     found = cross(features, torch.randn(1, 5))
     silent = cross(features, torch.randn(1, 5))
     torch.testing.assert_close(found, silent, msg="no sound gets through")
-    found.sum().backward()  # type: ignore[no-untyped-call]
+    found.sum().backward()
     assert features.grad is not None and features.grad.isfinite().all()
 
 
@@ -222,6 +222,12 @@ def test_sizes_and_a_gradient_for_every_parameter(channels: int, classes: int, f
     assert not without
     grouped = [id(one) for group in system.parameter_groups().values() for one in group]
     assert sorted(grouped) == sorted(id(one) for one in system.parameters())
+
+
+def test_the_finest_map_is_at_a_quarter_of_the_picture_whatever_the_backbone() -> None:
+    assert build()._seen(torch.randn(1, 3, 32, 48)).shape == (1, 8, 12, 32)
+    with torch.device("meta"):
+        assert full_size("resnet18", 2, 22)._seen(torch.randn(2, 3, 64, 96)).shape == (2, 16, 24, 304)
 
 
 def test_a_picture_of_any_size_goes_in() -> None:
