@@ -94,9 +94,7 @@ class VggishLogMel(FrontEnd):
 
     def _pictures(self, wave: Tensor) -> Tensor:
         missing = max(0, EXAMPLE_SAMPLES - wave.shape[2])
-        around = (
-            FFT - WINDOW
-        ) // 2  # torch puts the window into the middle of the transform: nothing but zeros is added
+        around = (FFT - WINDOW) // 2  # torch centres the window in the transform; so the first begins at sample 0
         spectrum = self._spectrum(functional.pad(wave, (around, missing + around)), center=False)
         log_mel = torch.log(spectrum.abs() @ self.bank + self.offset)
         return torch.cat([log_mel, *self._beside(spectrum, log_mel, self.offset**2)], dim=1)

@@ -20,7 +20,7 @@ from models.sound_encoder import (
     build_sound_encoder,
     seconds,
 )
-from models.spectrogram import CavpLogMel
+from models.spectrogram import CavpLogMel, VggishLogMel
 from models.vggish import Vggish
 
 RATE = 16_000
@@ -106,11 +106,19 @@ def test_tokens_and_gradients(name: str, stereo: str, frames: int) -> None:
     assert all(value.grad is not None and value.grad.isfinite().all() for value in encoder.parameters())
 
 
-@pytest.mark.parametrize("stereo", ["plain", "level+phase"])
-def test_tiny_hears_the_side(stereo: str) -> None:
-    encoder = build_sound_encoder("tiny", 2, stereo=stereo)
+@pytest.mark.parametrize("name", ["tiny", "resnet18"])
+def test_the_side_is_heard(name: str) -> None:
+    encoder = build_sound_encoder(name, 2).eval()
     sound = noise(RATE, channels=2) * torch.tensor([0.2, 1.0])[:, None]
     assert (encoder(sound, 1) - encoder(sound.flip(1), 1)).abs().max() > 0.01
+
+
+def test_resnet_takes_the_maximum_of_its_last_map() -> None:
+    encoder = build_sound_encoder("resnet18", 1).eval()
+    sound = noise(RATE, batch=2)
+    last = encoder.get_submodule("trunk")(CavpLogMel()(sound))[-1]  # (2, 512, 3, 2)
+    expected = torch.stack([encoder.get_submodule("project")(one.flatten(1).max(1).values) for one in last])
+    torch.testing.assert_close(encoder(sound, 1)[:, 0], expected)
 
 
 def test_a_token_does_not_depend_on_the_batch() -> None:
@@ -177,8 +185,8 @@ def test_vggish_of_two_channels() -> None:
     assert tokens.shape == (2, 2, 2 * SMALL_WIDTH + 64)
     torch.testing.assert_close(tokens[..., :SMALL_WIDTH], mono(sound[:, :1], 2))
     torch.testing.assert_close(tokens[..., SMALL_WIDTH : 2 * SMALL_WIDTH], mono(sound[:, 1:], 2))
-    exchanged = encoder(sound.flip(1), 2)
-    assert (exchanged[..., 8:] - tokens[..., 8:]).abs().max() > 1e-3
+    levels = VggishLogMel("level")(sound)[:, 2:, 96:192]  # of the second example
+    torch.testing.assert_close(tokens[:, 1, 2 * SMALL_WIDTH :], encoder.get_submodule("beside")(levels))
 
 
 @pytest.mark.parametrize(
