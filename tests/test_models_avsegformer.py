@@ -329,6 +329,21 @@ def without_neighbours(position: str) -> Avsegformer:
     ).eval()
 
 
+class Wanting(nn.Module):
+    """Fails unless the second map is of the size named."""
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        assert (fine.shape[2:], coarse.shape[2:]) == ((SIDE // 2, SIDE // 2), (SIDE // 4, SIDE // 4))
+        return fine
+
+
+def test_features_are_made_of_the_two_finest_maps() -> None:
+    system = without_neighbours("none")
+    system.features = Wanting()
+    with torch.no_grad():
+        system(torch.randn(1, 1, 3, SIDE, SIDE), torch.randn(1, 2, SAMPLES))
+
+
 @pytest.mark.parametrize(("position", "knows"), [("none", False), ("coord", True), ("key", True)])
 def test_only_with_positions_a_mirrored_picture_is_more_than_mirrored(position: str, knows: bool) -> None:
     system = without_neighbours(position)
@@ -374,7 +389,7 @@ def test_one_batch_is_learnt() -> None:
     annotated, sounding = torch.ones(2, 1, dtype=torch.bool), torch.ones(2, 2, dtype=torch.bool)
     batch = Batch(image, sound, target, annotated, sounding, ("low", "high"))
     optimizer = torch.optim.AdamW(system.parameters(), 2e-3)
-    for _ in range(80):
+    for _ in range(40):
         optimizer.zero_grad()
         system.training_loss(batch, torch.Generator()).total.backward()
         optimizer.step()
@@ -436,7 +451,7 @@ def test_the_generator_adds_its_second_queries_at_the_end() -> None:
     heard = torch.randn(3, 1, 8)
     with torch.no_grad():
         before = generator(heard)
-        generator.added += 1
+        generator.added.add_(1)
         assert torch.allclose(generator(heard), before + 1, atol=1e-6) and before.shape == (3, 5, 8)
 
 
@@ -487,7 +502,7 @@ def slow_dice(logits: Any, target: Any) -> float:
     """1 - 2 sum p t / (sum p^2 + sum t^2 + 0.002), of one frame."""
     p = 1 / (1 + np.exp(-logits))
     counts, t = target != VOID, ((target > 0) & (target != VOID)).astype(float)
-    return 1 - 2 * (p * t * counts).sum() / ((p**2 * counts).sum() + (t**2).sum() + 0.002)
+    return float(1 - 2 * (p * t * counts).sum() / ((p**2 * counts).sum() + (t**2).sum() + 0.002))
 
 
 @pytest.mark.parametrize("classes", [1, 3])
