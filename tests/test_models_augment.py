@@ -63,6 +63,11 @@ def test_each_factor_and_both_sides_come_up_about_equally() -> None:
     assert 600 < sum(drawn.flip for drawn in draws) < 800
 
 
+def test_every_place_of_the_square_comes_up() -> None:
+    draws = [draw(Augment(scales=(1.0,)), 46, 48, 47, np.random.default_rng(seed)) for seed in range(200)]
+    assert {(drawn.left, drawn.top) for drawn in draws} == {(left, top) for left in (0, 1, 2) for top in (0, 1)}
+
+
 def test_nothing_drawn_leaves_everything_as_it_is() -> None:
     square = Drawn(64, 64, 48)
     picture = apply_to_picture(Image.fromarray(FRAME), square)

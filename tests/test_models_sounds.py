@@ -188,6 +188,12 @@ def test_damaged_files_are_told_with_their_name(data: bytes, code: str, tmp_path
     assert "\n" not in str(told.value)
 
 
+def test_a_cut_file_is_told_whatever_part_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(GOOD[:1000])
+    with pytest.raises(DataError, match=r"has 1000 bytes, its header promises 1044 more.*audio-truncated"):
+        read_window(tmp_path / "a.wav", 8, "start")
+
+
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     for name in ("missing.wav", "pipe.wav", "."):
