@@ -128,16 +128,18 @@ def test_no_tensor_is_larger_than_the_maps(position: str) -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_one_stage_as_the_equation_says(training: bool) -> None:
+@pytest.mark.parametrize("position", ["none", "coord", "key"])
+def test_one_stage_as_the_equation_says(position: str, training: bool) -> None:
     torch.manual_seed(1)
-    part = Interaction(8, 6, True, "none").train(training)
+    part = Interaction(8, 6, True, position).train(training)
     nn.init.normal_(part.mu[1].get_parameter("weight"))
     maps, tokens = torch.randn(2 * 3, 8, 5, 4), torch.randn(2, 3, 6)
     with torch.no_grad():
         fused, sounds = part(maps, tokens)
-        video = as_video(maps, 3)
-        duplicated = part.align(tokens).transpose(1, 2)[:, :, :, None, None].expand_as(video)  # A hat of the paper
-        alpha_g = naive_product(part.theta(video), part.phi(duplicated), part.g(video))
+        placed = part.before(maps)
+        video, asking = as_video(placed, 3), as_video(part.inside(placed), 3)
+        duplicated = part.align(tokens).flatten(0, 1)[:, :, None, None].expand_as(maps)  # A hat of the paper
+        alpha_g = naive_product(part.theta(asking), part.phi(as_video(part.inside(duplicated), 3)), part.g(video))
         expected = part.norm((video + part.mu(alpha_g)).movedim(1, 4)).movedim(4, 2)
     torch.testing.assert_close(fused, expected.flatten(0, 1), rtol=0, atol=5e-6)  # of about 1
     torch.testing.assert_close(sounds, part.align(tokens).flatten(0, 1))
@@ -347,8 +349,9 @@ def test_only_annotated_pixels_are_learned_from() -> None:
     assert not gradient.squeeze(2)[ignored].any() and gradient.squeeze(2)[~ignored].all()
 
 
-def test_filled_up_frames_hold_nothing() -> None:
-    made, one = system().eval(), batch(frames=3)
+@pytest.mark.parametrize("options", [{}, {"stages": (4,)}, {"fusion": "none"}, {"fusion": "add"}], ids=str)
+def test_filled_up_frames_hold_nothing(options: dict[str, object]) -> None:
+    made, one = system(**options).eval(), batch(frames=3)  # type: ignore[arg-type]
     image = one.image.clone()
     image[:, 2] = 0
     louder = one.sound.clone()
