@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -97,7 +98,7 @@ def fit(
     from .train import fit as run_fit
 
     run = out or Path("runs", model)
-    progress = for_screen(quiet)
+    progress = for_screen(quiet or os.environ.get("RANK", "0") != "0")  # of several processes the first one tells
     state = run_fit(config, run, progress, device=device or "", tensorboard=tensorboard)
     best = f", best {config.loop.measure} {state.best:.4f} at step {state.best_step}" if state.best_step else ""
     progress.line(f"done     {run}: {state.step} steps{best}")

@@ -32,9 +32,13 @@ _FREE = ("dir", "workers")  # of data: a run goes on where the same data has mov
 
 
 def claim(folder: Path, config: Config) -> None:
-    """Write the config, or see that the one there is the same. Raises ``DataError``: ``other-run``, ``not-empty``."""
+    """Write the config, or see that the one there is the same; a run that has saved nothing yet takes the new one.
+
+    Raises ``DataError``: ``other-run``, ``not-empty``.
+    """
     path = folder / CONFIG
-    if path.is_file():
+    saved = checkpoint.find_state(folder) is not None or (folder / checkpoint.BEST).exists()
+    if path.is_file() and saved:
         mine, theirs = to_tables(config), to_tables(make_config(read_toml(path), path))
         for tables in (mine, theirs):
             tables["data"] = {name: value for name, value in tables["data"].items() if name not in _FREE}
@@ -42,7 +46,7 @@ def claim(folder: Path, config: Config) -> None:
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise DataError("other-run", folder, f"has {'; '.join(found[:3])}{more}; take another --out")
-    elif folder.is_dir() and any(not name.name.startswith(".") for name in folder.iterdir()):
+    elif not path.is_file() and folder.is_dir() and any(not name.name.startswith(".") for name in folder.iterdir()):
         raise DataError("not-empty", folder, f"holds files, and no {CONFIG} of a run; take another --out")
     else:
         with atomic_write(path) as stream:
