@@ -134,7 +134,7 @@ def apply_to_labels(labels: Pixels, drawn: Drawn) -> Pixels:
     if drawn.flip:
         columns = columns[::-1]
     filled = np.full((drawn.size, drawn.size), VOID, np.uint8)
-    filled[: len(rows), : len(columns)] = labels[rows[:, None], columns]
+    filled[: len(rows), : len(columns)] = labels.take(rows, 0).take(columns, 1)
     return filled
 
 
