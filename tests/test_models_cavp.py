@@ -14,6 +14,7 @@ from models.backbones import build_backbone
 from models.batch import VOID, Batch
 from models.cavp import OFFICIAL_KEYS, Cavp, CavpOptions, build_cavp
 from models.cavp_attention import CrossAttention
+from models.cavp_pairing import draw_pixels, nearest, pair_sounds, pairing_loss
 from models.config import make_record
 from models.deeplab import AtrousPyramid
 from models.sound_encoder import build_sound_encoder
@@ -294,6 +295,7 @@ def test_without_objects_the_contrast_is_zero_and_without_pixels_all_of_it() -> 
     losses = system.training_loss(unknown, torch.Generator())
     losses.total.backward()  # type: ignore[no-untyped-call]
     assert losses.total.item() == 0 and all(p.grad is not None and not p.grad.any() for p in system.parameters())
+    assert loss_of(system, replace(batch, annotated=torch.zeros_like(batch.annotated)))["total"] == 0
 
 
 def test_frames_without_annotation_do_not_count() -> None:
@@ -365,6 +367,19 @@ def test_a_right_sound_from_the_bank_makes_the_pair_a_match() -> None:
             category = int(batch.sounding[item].int().argmax())
             same = [other for other in range(4) if other % 2 == item % 2]
             assert any(torch.equal(sound[source], batch.sound[other]) for other in same), category
+
+
+def test_the_contrast_is_that_of_pixels_of_both_pairings() -> None:
+    system, batch = build(replace(SMALL, bank=0)).eval(), batch_of(4)
+    generator = torch.Generator().manual_seed(3)
+    pairs = pair_sounds(batch.sounding, [0] * 4, 0.5, generator)
+    seen, tokens = system._seen(batch.image[:, 0]), system._tokens(batch.sound, 4)
+    features = [system.cross(seen[[item]], tokens[[item]])[0] for item in range(4)]
+    features += [system.cross(seen[[item]], tokens[[source]])[0] for item, source in enumerate(pairs.source.tolist())]
+    pixels = draw_pixels(nearest(batch.target[:, 0], seen.shape[1:3]), pairs, 8, generator)
+    expected = pairing_loss(torch.stack(features).flatten(0, 2)[pixels.index], pixels.label, 0.1).item()
+    assert not pairs.matched.all()
+    assert loss_of(system, batch, 3)["contrast"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_network_that_was_saved_goes_on_as_the_one_that_was_not() -> None:
