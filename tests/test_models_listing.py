@@ -68,6 +68,12 @@ def test_variants_have_their_own_positions_and_truth(make_toy_dataset: Make, tmp
         list_items(folder / "variants/silence", "train", truth="base")
 
 
+def test_nothing_that_is_seen_sounds_where_the_truth_is_empty(make_toy_dataset: Make, tmp_path: Path) -> None:
+    folder, _, _ = make_toy_dataset(tmp_path)
+    changed(folder, lambda row: row.update(truth="empty"))  # as the variants noise and off-screen have it
+    assert all(item.sounding == () and item.voices for item in list_items(folder, "train").items)
+
+
 @pytest.fixture
 def official(toy_dataset: Toy, tmp_path: Path) -> Path:
     """The toy dataset without what only we write."""
@@ -170,6 +176,16 @@ def test_avss_tells_what_sounds_where_its_table_does(tmp_path: Path) -> None:
     assert len(items["tankE_60000_70000"].frames) == 10
     (train,) = list_items(found.root, "train", ["v1s"]).items
     assert [bool(frame.mask_file) for frame in train.frames] == [True] + 4 * [False]
+
+
+def test_training_videos_have_the_masks_that_are_there(tmp_path: Path) -> None:
+    place = mini_avsbench.write_avss(tmp_path)
+    table = place / "metadata.csv"
+    table.write_text(table.read_text().replace("wolf,val,v2", "wolf,train,v2"))
+    for number in range(7, 10):
+        (place / f"v2/wolfF_0_10000/labels_semantic/{number}.png").unlink()
+    (item,) = list_items(place, "train", ["v2"]).items
+    assert [bool(frame.mask_file) for frame in item.frames] == 7 * [True] + 3 * [False]
 
 
 @pytest.mark.parametrize("name", ["s4", "ms3", "avss"])
