@@ -267,6 +267,13 @@ def to_tables(record: Any) -> dict[str, Any]:
     return found
 
 
+def identity(config: Config) -> dict[str, Any]:
+    """The tables without what changes no result: where the data lies, and how many processes load it."""
+    tables = to_tables(config)
+    tables["data"] = {name: value for name, value in tables["data"].items() if name not in ("dir", "workers")}
+    return tables
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return to_tables(value)

@@ -16,7 +16,7 @@ from .augment import Augment
 from .balanced import listing_weights
 from .batch import Batch
 from .checkpoint import Card, versions
-from .config import Config, DataConfig, to_tables
+from .config import Config, DataConfig, identity
 from .data import AvsData, Loader, View, make_loader
 from .listing import Listing, list_items
 from .registry import build_system, complete
@@ -64,7 +64,7 @@ def make_job(config: Config, listing: Listing, rank: int, world: int, device: to
     torch.manual_seed(loop.seed)
     system = build_system(config.model, config.model.classes)
     card = Card(
-        to_tables(config),
+        identity(config),
         config.model.classes,
         listing.categories,
         listing.digest,

@@ -76,7 +76,9 @@ def _summary_writer(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise DataError("missing-package", "--tensorboard", "not installed: pip install tensorboard") from error
+        raise DataError(
+            "missing-package", "--tensorboard", "not installed: pip install 'avskit[tensorboard]'"
+        ) from error
     return SummaryWriter(str(folder), purge_step=step + 1)
 
 

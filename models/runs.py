@@ -20,7 +20,7 @@ from evaluators.errors import DataError
 from evaluators.files import atomic_write, write_text
 
 from . import checkpoint
-from .config import Config, differences, make_config, read_toml, to_tables, to_toml
+from .config import Config, differences, identity, make_config, read_toml, to_tables, to_toml
 from .jobs import Job, settled
 from .listing import list_items
 from .official_weights import import_weights
@@ -28,7 +28,6 @@ from .registry import build_system
 from .system import System
 
 CONFIG, FACTS = "config.toml", "run.json"
-_FREE = ("dir", "workers")  # of data: a run goes on where the same data has moved, with other workers
 
 
 def claim(folder: Path, config: Config) -> None:
@@ -39,10 +38,7 @@ def claim(folder: Path, config: Config) -> None:
     path = folder / CONFIG
     saved = checkpoint.find_state(folder) is not None or (folder / checkpoint.BEST).exists()
     if path.is_file() and saved:
-        mine, theirs = to_tables(config), to_tables(make_config(read_toml(path), path))
-        for tables in (mine, theirs):
-            tables["data"] = {name: value for name, value in tables["data"].items() if name not in _FREE}
-        found = list(differences(theirs, mine))
+        found = list(differences(identity(make_config(read_toml(path), path)), identity(config)))
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise DataError("other-run", folder, f"has {'; '.join(found[:3])}{more}; take another --out")
@@ -70,7 +66,7 @@ def import_run(config: Config, file: Path, folder: Path) -> list[str]:
     claim(folder, config)
     loop = config.loop
     card = checkpoint.Card(
-        to_tables(config), config.model.classes, listing.categories, listing.digest, loop.protocol, loop.measure,
+        identity(config), config.model.classes, listing.categories, listing.digest, loop.protocol, loop.measure,
         versions=checkpoint.versions(),
     )  # fmt: skip
     checkpoint.write_weights(folder / checkpoint.BEST / checkpoint.WEIGHTS, system, card)

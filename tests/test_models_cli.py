@@ -131,6 +131,19 @@ def test_no_data_tells_how_to_make_some() -> None:
     assert "vpo build --split all --val-fraction 0.2" in refused("fit", "toy")
 
 
+def test_workers_change_no_byte_of_the_weights(toy_dataset: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    for workers in (0, 1):
+        more = ["--set", f"data.workers={workers}", "--set", "data.flip=0.5"]
+        assert (
+            call("fit", "toy", "--data", toy_dataset[0], "--out", tmp_path / str(workers), *FAST, *more).exit_code == 0
+        )
+    for name in ("log.csv", "last/model.safetensors", "last/training.safetensors"):
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
+    assert (
+        b"toy0" not in (tmp_path / "0/last/model.safetensors").read_bytes()[:20_000]
+    )  # nor does it tell where data lay
+
+
 def test_an_unknown_model_tells_the_nearest(toy_dataset: tuple[Path, Any, Any]) -> None:
     assert "did you mean tpavi?" in refused("fit", "tpavy", "--data", toy_dataset[0])
     assert "there is none; there are" in refused("fit", "twosep", "--data", toy_dataset[0])

@@ -73,7 +73,7 @@ def trained(model: str, steps: int) -> tuple[System, list[float], Batch]:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
-        if losses[-1] < losses[0] / 20:
+        if losses[-1] < losses[0] / 10:
             break
     return system.eval(), losses, batch
 
