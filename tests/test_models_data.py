@@ -114,6 +114,13 @@ def test_a_mirrored_sample_is_mirrored_in_every_part(listing: Listing) -> None:
     assert np.array_equal(mirrored["sound"].numpy(), mix(clips, [1 - position for position in item.positions]))
 
 
+def test_a_mirrored_mixture_has_its_channels_swapped(make_toy_dataset: Make, tmp_path: Path) -> None:
+    rendered = list_items(make_toy_dataset(tmp_path, "render")[0], "train")
+    view = replace(WHOLE, size=32, augment=Augment(flip=1))
+    there, mirrored = (sample(AvsData(rendered, one), "ss")["sound"] for one in (WHOLE, view))
+    assert torch.equal(mirrored, there.flip(0)) and not torch.equal(mirrored, there)
+
+
 def test_sounds_follow_the_crop_or_keep_their_place(listing: Listing) -> None:
     view = replace(WHOLE, size=100, augment=Augment(flip=0, scales=(1.0,)), position="follow")
     follow, keep = AvsData(listing, view), AvsData(listing, replace(view, position="keep"))
