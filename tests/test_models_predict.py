@@ -192,6 +192,36 @@ def test_a_stopped_prediction_goes_on_to_the_same_bytes(
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
 
 
+class Recorded:
+    """A loader that says from where it was read."""
+
+    batch_size = 2
+
+    def __init__(self) -> None:
+        self.sampler, self.start = self, -1
+
+    def at(self, epoch: int, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
+@pytest.mark.parametrize(("there", "start"), [(0, 0), (1, 0), (2, 2), (3, 3)])
+def test_it_goes_on_with_a_whole_batch(
+    toy_dataset: tuple[Path, Any, Any], tmp_path: Path, there: int, start: int
+) -> None:
+    """The batch that was stopped is done again as it was: a sample alone could give other last bits."""
+    truth, loader = open_truth(toy_dataset[0], "test"), Recorded()
+    ids = sorted(truth.samples)
+    for id in ids[:there]:
+        for one in targets(truth)[id]:
+            (tmp_path / one.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / one.file).write_bytes(b"there")
+    write_predictions(torch.nn.Identity(), loader, ids, truth, tmp_path, CPU, Progress())  # type: ignore[arg-type]
+    assert loader.start == start
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import toy_runs
+from safetensors.torch import load_file
 from toy_runs import run_toy, toy_config, toy_job
 from toy_system import Toy, toy_batch
 
@@ -143,6 +144,23 @@ def test_a_frozen_part_doesnt_move(tmp_path: Path) -> None:
     moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
     assert moved == {"audio", "head", "norm"}  # the running statistics of norm, which no gradient moves
     assert torch.equal(after["norm.weight"], before["norm.weight"])
+    moments = load_file(tmp_path / "last/training.safetensors")
+    assert (
+        len({name.split(".")[1] for name in moments}) == 4
+    )  # weights and biases of audio and head; Adam saw no others
+
+
+def test_moments_of_a_part_begin_when_it_does(tmp_path: Path) -> None:
+    """Adam counts the steps of each parameter: three epochs of three for the head, the last of them for what was frozen."""
+    _after(
+        tmp_path, toy_job(toy_config()), optim={"parts": {"visual": {"frozen_epochs": 2}}}, loop={"validate_every": 0}
+    )
+    steps = sorted(
+        float(value)
+        for name, value in load_file(tmp_path / "last/training.safetensors").items()
+        if name.endswith(".step")
+    )
+    assert steps == [3] * 4 + [9] * 4
 
 
 def _after(folder: Path, job: Job, **changes: Any) -> dict[str, torch.Tensor]:
