@@ -446,6 +446,14 @@ def test_a_layer_of_queries_equals_the_loops(bias: bool) -> None:
         assert np.allclose(layer(queries, keys, values)[0].numpy(), x, atol=1e-10)
 
 
+def test_where_a_layer_drops() -> None:
+    """With everything dropped, what is added is 0, and only the three norms are left."""
+    layer = QueryLayer(8, 2, 6, 1.0, bias=True)
+    queries, pixels = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
+    with torch.no_grad():
+        assert torch.equal(layer(queries, pixels, pixels), layer.norm3(layer.norm2(layer.norm1(queries))))
+
+
 def test_the_generator_adds_its_second_queries_at_the_end() -> None:
     generator = QueryGenerator(5, 8, 2, 1, 6)
     heard = torch.randn(3, 1, 8)
