@@ -16,7 +16,7 @@ from models.cavp import OFFICIAL_KEYS, Cavp, CavpOptions, build_cavp
 from models.cavp_attention import CrossAttention
 from models.cavp_pairing import draw_pixels, nearest, pair_sounds, pairing_loss
 from models.config import make_record
-from models.deeplab import AtrousPyramid
+from models.deeplab import AtrousPyramid, DeepLabFeatures
 from models.sound_encoder import build_sound_encoder
 
 torch.set_num_threads(1)
@@ -424,6 +424,16 @@ def test_the_pooled_branch_of_one_picture_is_normalised_by_running_statistics() 
     pooled = pyramid.pool_conv(features[:1].mean((2, 3), keepdim=True))
     expected = pyramid.activation((pooled - pyramid.pool_norm.running_mean.view(1, -1, 1, 1)) / (1 + 1e-5) ** 0.5)
     torch.testing.assert_close(seen[0], expected)
+
+
+def test_the_coarse_map_is_stretched_corner_to_corner_beside_the_finest() -> None:
+    torch.manual_seed(0)
+    features = DeepLabFeatures((3, 6), 4, 5, 2, (1, 2, 3)).eval()
+    fine, coarse = torch.randn(1, 3, 9, 9), torch.randn(1, 6, 3, 3)
+    found, small = features((fine, coarse)), features.pyramid(coarse)
+    assert found.shape == (1, 7, 9, 9)
+    torch.testing.assert_close(found[:, :5, ::4, ::4], small)
+    torch.testing.assert_close(found[:, 5:], features.reduce(fine))
 
 
 def test_it_learns_one_batch() -> None:
