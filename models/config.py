@@ -111,7 +111,7 @@ class LoopConfig:
     precision: str = _one_of("fp32", "bf16")
     channels_last: bool = False
     compile: bool = False
-    sync_bn: bool = False
+    sync_bn: bool = False  # statistics of BatchNorm over all processes; on GPUs only
     balanced: bool = False  # draw samples such that rare categories come as often
     seed: int = _at_least(0, 0)
     validate_every: int = _at_least(0, 1)  # epochs; 0 never, and then there is no best
