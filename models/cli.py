@@ -85,6 +85,9 @@ def fit(
     """
     from evaluators.progress import for_screen
 
+    from .registry import find_entry
+
+    find_entry(model)  # a slip there is told before what the data lacks
     own: dict[str, Any] = {"loop": {}, "data": {}}
     for table, name, value in (
         ("loop", "steps", steps),
