@@ -1,8 +1,8 @@
 """A short way through PNGs of one byte a pixel: the palette PNGs of label maps, the grey ones of masks and soft masks.
 
 Most of the time of scoring would otherwise go into inflating them. The bytes are inflated at once by a faster library than
-Pillow has; rows stored as they are, or as differences from the pixel to the left or above, are put together here, and all
-others by Pillow's own decoder. Whatever is unusual (another depth, interlacing, a wrong checksum, too few or too many bytes)
+Pillow has; rows stored as they are need no more, and differences from neighbouring pixels are added up by Pillow's own decoder.
+Whatever is unusual (another depth, interlacing, a wrong checksum, too few or too many bytes)
 is left to Pillow, which decides what the file is; so this changes no result.
 """
 
@@ -17,7 +17,6 @@ from isal import isal_zlib
 from PIL import Image
 
 Array = np.ndarray[Any, np.dtype[Any]]
-_PLAIN, _LEFT, _ABOVE, _LAST = 0, 1, 2, 4  # filters of a row; the others take the mean of the two, or Paeth's choice
 _FORMS = (b"\x08\x03\0\0\0", b"\x08\0\0\0\0")  # 8 bits, palette or grey, deflated, no interlacing
 _BLOCK = (1 << 16) - 1  # bytes of a stored block of deflate
 
@@ -40,11 +39,9 @@ def decode_rows(data: bytes, width: int, height: int) -> Array | None:
     if len(unpacked) != stride * height or not inflate.eof:
         return None
     rows = np.frombuffer(unpacked, np.uint8).reshape(height, stride)  # the first byte of a row is its filter
-    filters = rows[:, 0]
-    highest = filters.max()
-    if highest <= _ABOVE:
-        return _summed(np.array(rows[:, 1:]), filters)
-    return _by_pillow(unpacked, width, height) if highest <= _LAST else None
+    if not rows[:, 0].any():
+        return np.array(rows[:, 1:])
+    return _by_pillow(unpacked, width, height)
 
 
 def _image_data(data: bytes) -> bytes | None:
@@ -61,18 +58,6 @@ def _image_data(data: bytes) -> bytes | None:
             return b"".join(parts)
         place = end
     return None
-
-
-def _summed(values: Array, filters: Array) -> Array:
-    """Rows of differences from the left or from above as pixels, in place; sums are taken modulo 256."""
-    left = filters == _LEFT
-    if left.any():
-        values[left] = np.add.accumulate(values[left], axis=1, dtype=np.uint8)
-    above = np.flatnonzero(filters == _ABOVE).tolist()
-    rows = list(values) if above else []
-    for row in above[above[:1] == [0] :]:  # above the first row is nothing
-        np.add(rows[row], rows[row - 1], rows[row])
-    return values
 
 
 def _by_pillow(unpacked: bytes, width: int, height: int) -> Array | None:
