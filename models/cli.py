@@ -24,6 +24,7 @@ DEVICE = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default=None, help="A GPU where there is one, by default."
 )
 QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
 KINDS = ("vpo", "s4", "ms3", "avss")
 _told = told(
     "avs-train",
@@ -48,6 +49,17 @@ def main() -> None:
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a log may not know the letters of a file name
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _check_packages() -> None:
+    """Raise ``DataError`` ``missing-package`` where one that training needs is not installed."""
+    from importlib.util import find_spec
+
+    lacking = [name for name in PACKAGES if find_spec(name) is None]
+    if lacking:
+        raise DataError(
+            "missing-package", " and ".join(lacking), "is needed and not installed; run: pip install 'avskit[train]'"
+        )
 
 
 def _config_options(command: Any) -> Any:
@@ -88,6 +100,7 @@ def fit(
     from .registry import find_entry
 
     find_entry(model)  # a slip there is told before what the data lacks
+    _check_packages()
     own: dict[str, Any] = {"loop": {}, "data": {}}
     for table, name, value in (
         ("loop", "steps", steps),
@@ -159,6 +172,7 @@ def predict(
     batch: int | None, workers: int | None, device: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Write predictions of a trained RUN, as `avs-eval` reads them. The same command again goes on."""
+    _check_packages()
     from evaluators.progress import for_screen
 
     from .predict import Request
@@ -189,6 +203,7 @@ def list_models() -> None:
 @_told
 def show(model: str, kind: str, tiny: bool, config_file: Path | None, changes: tuple[str, ...]) -> None:
     """Parts of MODEL with their numbers of parameters, and its recipe. Builds nothing in memory."""
+    _check_packages()
     from .show import described
 
     click.echo(described(_config(model, kind, tiny, config_file, changes, {}), kind))
@@ -213,6 +228,7 @@ def import_(
     quiet: bool,
 ) -> None:
     """Make a run of the published weights in FILE (.pth, .safetensors): all of them fit, or it is an error."""
+    _check_packages()
     from evaluators.progress import for_screen
 
     from .runs import import_run

@@ -177,3 +177,17 @@ def test_the_kind_of_a_dataset(toy_dataset: tuple[Path, Any, Any], tmp_path: Pat
     assert kind_of(toy_dataset[0]) == "vpo"
     for write, kind in ((write_s4, "s4"), (write_ms3, "ms3"), (write_avss, "avss")):
         assert kind_of(write(tmp_path / kind)) == kind
+
+
+def test_without_torch_the_commands_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (tmp_path / "weights.pth").touch()
+    for words in (
+        ["fit", "cavp", "--data", str(tmp_path)],
+        ["show", "cavp"],
+        ["predict", str(tmp_path), "--data", str(tmp_path), "--out", "p"],
+        ["import", "cavp", str(tmp_path / "weights.pth"), "--out", "r", "--data", str(tmp_path)],
+    ):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 2 and "torch and transformers and accelerate" in result.output, result.output
+        assert "pip install 'avskit[train]' [missing-package]" in result.output
