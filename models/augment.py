@@ -140,7 +140,7 @@ def apply_to_labels(labels: Pixels, drawn: Drawn) -> Pixels:
 
 def apply_to_sound(wave: Wave, drawn: Drawn) -> Wave:
     """Channels swapped where the picture was mirrored; (channels, samples) as it came, one channel unchanged."""
-    return wave[::-1] if drawn.flip else wave
+    return wave[::-1].copy() if drawn.flip and len(wave) > 1 else wave  # torch takes no array that runs backwards
 
 
 def position_in_square(position: float, drawn: Drawn) -> float:

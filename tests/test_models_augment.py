@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -205,3 +206,10 @@ def test_changes_come_in_the_order_drawn() -> None:
 def test_options_out_of_range_are_refused(options: Any) -> None:
     with pytest.raises(ValueError, match=r"expected"):
         Augment(**options)
+
+
+@pytest.mark.parametrize("channels", (1, 2))
+def test_torch_takes_a_mirrored_sound(channels: int) -> None:
+    wave = np.arange(4 * channels, dtype=np.float32).reshape(channels, 4)
+    found = np.ascontiguousarray(apply_to_sound(wave, Drawn(8, 8, 8, flip=True)))
+    assert torch.from_numpy(found).tolist() == wave[::-1].tolist()
