@@ -276,6 +276,7 @@ def listen(
     from .listening import listen as compare_variants
     from .listening_report import listening_figure, listening_json, listening_table
     from .tables import to_csv, to_text
+    from .vpo_layout import listed_in
 
     folders = {path.name: path for path in sorted(preds.iterdir()) if path.is_dir()}
     known = [name for name in CHANGES if name in folders]
@@ -283,7 +284,10 @@ def listen(
         found = ", ".join(folders) or "no folders"
         raise DataError("bad-option", preds, f"found {found}; expected base and at least one of {', '.join(CHANGES)}")
     options = _options({**flags, "names": tuple(dict.fromkeys(("avs", *flags["names"])))})
-    results = {name: replace(_run(folders[name], gt, options, flags).result, variant=name) for name in ("base", *known)}
+    results = {}
+    for name in ("base", *known):
+        own = replace(options, samples=listed_in(gt, name, options.selection))
+        results[name] = replace(_run(folders[name], gt, own, flags).result, variant=name)
     listening = compare_variants(results["base"], {name: results[name] for name in known}, seed=flags["seed"])
     table = listening_table(listening)
     if not flags["quiet"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import __version__
@@ -40,6 +40,7 @@ class Options:
     gt_kind: str = "auto"
     layout: str = "auto"
     selection: Selection = PLAIN[0]
+    samples: frozenset[str] | None = None  # ids of those that are scored; None: all of the selection
     leniency: Leniency = PLAIN[1]
     extra: str = "error"  # error, ignore: predictions that no gt asks for
     by: tuple[str, ...] = ()
@@ -70,6 +71,8 @@ def evaluate(preds: Path, gt_folder: Path, options: Options, engine: Engine, pro
     """Score a folder of predictions. Raises :class:`Problems` with all that was found wrong, ``DataError`` for usage."""
     rows = chosen_protocols(options.protocols)
     gt = open_ground_truth(gt_folder, options.selection, layout=options.layout, kind=options.gt_kind)
+    if options.samples is not None:
+        gt = replace(gt, samples=tuple(sample for sample in gt.samples if sample.id in options.samples))
     files = list_predictions(preds)
     same = preds.resolve() == gt.root.resolve()
     pairing = _with_itself(gt) if same else pair(gt, files.files, options.numbering)

@@ -53,13 +53,25 @@ def _read_built(folder: Path, selection: Selection) -> GroundTruth:
         raise DataError("not-a-dataset", folder / DATASET, "is nested too deeply or has numbers without end") from error
     if [category.index for category in table] != list(range(1, len(table) + 1)):
         raise DataError("bad-category", folder / DATASET, "the indices of the categories should be 1, 2, 3, ...")
+    samples = [_built_sample(folder, row) for row in _chosen_rows(folder, selection)]
+    return _ground_truth(folder, folder / MANIFEST, samples, table, info, [])
+
+
+def _chosen_rows(folder: Path, selection: Selection) -> Sequence[dict[str, Any]]:
     split, path = selection.split or TEST, folder / MANIFEST
     rows = list(_manifest(path, split))
     if not any(row["split"] == split for row in rows):
         rows = list(_manifest(path, ""))  # to say what there is
-    chosen = choose(rows, lambda row: (row["split"], row["setting"]), selection, path)
-    samples = [_built_sample(folder, row) for row in chosen]
-    return _ground_truth(folder, path, samples, table, info, [])
+    return choose(rows, lambda row: (row["split"], row["setting"]), selection, path)
+
+
+def listed_in(folder: Path, variant: str, selection: Selection) -> frozenset[str] | None:
+    """Ids of the samples that a counterfactual variant of a built folder holds, which may lack some of the base's.
+
+    None where the folder has no such variant. Raises ``DataError``: ``bad-selection``, ``manifest-unreadable``.
+    """
+    place = folder / "variants" / variant
+    return frozenset(str(row["id"]) for row in _chosen_rows(place, selection)) if _is_built(place) else None
 
 
 def _manifest(path: Path, split: str) -> Iterator[dict[str, Any]]:

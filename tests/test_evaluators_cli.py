@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,23 @@ def test_compare_listen_and_pages(masks: Path) -> None:
     page = masks / "page"
     run(masks / "preds", masks / "gt", "--worst", "2", "--worst-page", page)
     assert (page / "index.html").read_text().count("<article") == 2
+
+
+def test_listen_asks_for_the_samples_of_each_variant(make_toy_dataset: Callable[..., Any], tmp_path: Path) -> None:
+    gt, samples, _ = make_toy_dataset(tmp_path / "gt", variants=("silence",))
+    tested = [sample for sample in samples if sample.split == "test"]
+    left_out, manifest = tested[0], gt / "variants/silence/manifest.jsonl"
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(line for line in lines if json.loads(line)["id"] != left_out.id))
+    for name, wanted in (("base", tested), ("silence", tested[1:])):
+        for sample in wanted:
+            target = tmp_path / "preds" / name / sample.mask_file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((gt / sample.mask_file).read_bytes())
+    heard = run("listen", tmp_path / "preds", gt, "--json", tmp_path / "heard.json").output
+    assert f"silence        {len(tested) - 1}" in heard and "1 samples of the base are not in it" in heard
+    (tmp_path / "preds/silence" / tested[1].mask_file).unlink()
+    assert "there is no prediction for this frame" in run("listen", tmp_path / "preds", gt, code=1).output
 
 
 @pytest.mark.parametrize(
