@@ -1,10 +1,14 @@
 """Does a model use the sound, and its sides? Each model beside its deaf, mono and stereo versions on the sample world.
 
-    python benchmarks/prove_sound.py [--out proof] [--models cavp tpavi avsegformer] [--seeds 3] [--steps 1000]
+    python benchmarks/prove_sound.py [--out proof] [--models cavp tpavi avsegformer] [--seeds 3] [--steps 1000] [--jobs 2]
 
 Builds VPO from the embedded sample world with all counterfactual variants, trains every version by the tiny recipe, predicts
-on the test split and scores with `avs-eval`: J by setting (ss, ms, msmi), as Fig. 7 of the VPO paper sets mono beside stereo.
-Runs resume: the same command goes on, and finished versions are not trained again. Writes proof.csv and proof.svg.
+on the test split and scores with `avs-eval`: J by setting (ss, ms, msmi), as Fig. 7 of the VPO paper sets mono beside stereo,
+and J of the same pictures without sound (muted) and with the sounds of what isn't there (shuffled), against the same gt.
+Then the best run that hears is asked what it owes to the sound (`avs-eval listen`).
+
+Runs resume: the same command goes on, and finished runs are not trained again. One seed of all versions comes before the next
+one. Writes proof.csv, proof.svg, listening.csv and listening.svg.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +31,8 @@ from evaluators.results import read_result
 from evaluators.tables import HIGH, Cell, Number, Style, Table, to_csv, to_text
 
 SETTINGS = ("ss", "ms", "msmi")
+CONTROLS = {"muted": "silence", "shuffled": "off-screen"}  # the variant that each is
+TITLE = "What the sound is worth"
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}  # of Student's t, by degrees of freedom
 
 
@@ -47,7 +54,7 @@ VERSIONS = (
 
 
 def call(*words: object) -> None:
-    """A command of ours, as a user calls it."""
+    """A command of ours, as a user calls it. A failed one ends the benchmark."""
     program, *rest = map(str, words)
     subprocess.run([Path(sys.executable).with_name(program), *rest], check=True)
 
@@ -60,23 +67,66 @@ def build_world(folder: Path, images: int) -> None:
     )  # fmt: skip
 
 
-def scores(folder: Path, world: Path, model: str, version: Version, seed: int, steps: int) -> dict[str, float]:
-    """J by setting of one run, in percent; trained, predicted and scored where that isn't done."""
-    run = folder / model / version.name.replace(", ", "-").replace(" ", "-") / str(seed)
-    result = run / "score.json"
-    if not result.exists():
-        changes = [word for change in version.changes for word in ("--set", change)]
-        call(
-            "avs-train", "fit", model, "--data", world, "--out", run / "run", "--tiny", "--device", "cpu",
-            "--steps", steps, "--seed", seed, *changes, "--quiet",
-        )  # fmt: skip
-        call(
-            "avs-train", "predict", run / "run", "--data", world, "--out", run / "preds", "--checkpoint", "last",
-            "--variants", "all", "--device", "cpu", "--quiet",
-        )  # fmt: skip
-        call("avs-eval", run / "preds/base", world, "--by", "setting", "--json", result, "--quiet")
-    groups = read_result(result).protocols[0].groups["by setting"]
-    return {setting: 100 * groups[setting]["J"] for setting in SETTINGS if setting in groups}
+@dataclass(frozen=True)
+class Run:
+    """One training, and where it lies."""
+
+    model: str
+    version: Version
+    seed: int
+    folder: Path
+
+    @property
+    def hears(self) -> bool:
+        """Whether there is a sound to take away."""
+        return self.version != VERSIONS[0]
+
+
+def all_runs(out: Path, models: Sequence[str], seeds: int) -> list[Run]:
+    """Seed by seed, so that what is there after a while compares all versions."""
+    return [
+        Run(model, version, seed, out / model / version.name.replace(", ", "-").replace(" ", "-") / str(seed))
+        for seed in range(seeds)
+        for model in models
+        for version in VERSIONS
+    ]
+
+
+def train_and_score(run: Run, world: Path, steps: int) -> None:
+    """Train, predict and score what isn't done."""
+    if (run.folder / "base.json").exists():
+        return
+    start = time.perf_counter()
+    changes = [word for change in run.version.changes for word in ("--set", change)]
+    call(
+        "avs-train", "fit", run.model, "--data", world, "--out", run.folder / "run", "--tiny", "--device", "cpu",
+        "--steps", steps, "--seed", run.seed, *changes, "--set", "loop.validate_every=0", "--quiet",
+    )  # fmt: skip
+    predict(run, world, [variant for variant in CONTROLS.values() if run.hears])
+    for variant in [*(CONTROLS.values() if run.hears else ()), "base"]:  # the base's file says that all is done
+        result = run.folder / f"{variant}.json"
+        call("avs-eval", run.folder / "preds" / variant, world, "--by", "setting", "--json", result, "--quiet")
+    told = "  ".join(f"{name} {value:.1f}" for name, value in scores(run).items())
+    seconds = time.perf_counter() - start
+    print(f"{run.model} {run.version.name}, seed {run.seed}: {told}  ({seconds:.0f} s)", flush=True)
+
+
+def predict(run: Run, world: Path, variants: Sequence[str]) -> None:
+    """Predictions of the test split, with the sound of the base and of variants."""
+    words = [word for variant in variants for word in ("--variants", variant)]
+    out = run.folder / "preds" / ("" if variants else "base")
+    call("avs-train", "predict", run.folder / "run", "--data", world, "--out", out, *words, "--checkpoint", "last",
+         "--device", "cpu", "--quiet")  # fmt: skip
+
+
+def scores(run: Run) -> dict[str, float]:
+    """J in percent: of each setting, of all muted and of all shuffled."""
+    row = read_result(run.folder / "base.json").protocols[0]
+    found = {setting: 100 * row.groups["by setting"][setting]["J"] for setting in SETTINGS}
+    for control, variant in CONTROLS.items():
+        path = run.folder / f"{variant}.json"
+        found[control] = 100 * read_result(path).protocols[0].measures["J"] if run.hears else math.nan
+    return {"all": 100 * row.measures["J"], **found}
 
 
 def summary(values: Sequence[float]) -> Number:
@@ -88,18 +138,11 @@ def summary(values: Sequence[float]) -> Number:
     return Number(mean, mean - half, mean + half)
 
 
-def measured(arguments: argparse.Namespace, world: Path) -> Iterator[tuple[str, str, dict[str, Number]]]:
-    """Model, version, and J by setting over the seeds."""
-    for model in arguments.models:
-        for version in VERSIONS:
-            start = time.perf_counter()
-            runs = [
-                scores(arguments.out, world, model, version, seed, arguments.steps) for seed in range(arguments.seeds)
-            ]
-            found = {setting: summary([run[setting] for run in runs]) for setting in SETTINGS}
-            told = "  ".join(f"{setting} {number.value:.1f}" for setting, number in found.items())
-            print(f"{model} {version.name}: {told}  ({time.perf_counter() - start:.0f} s)", flush=True)
-            yield model, version.name, found
+def summaries(runs: Sequence[Run]) -> Iterator[tuple[str, str, dict[str, Number]]]:
+    """Model, version, and each score over the seeds."""
+    for model, version in dict.fromkeys((run.model, run.version) for run in runs):
+        found = [scores(run) for run in runs if (run.model, run.version) == (model, version)]
+        yield model, version.name, {name: summary([one[name] for one in found]) for name in found[0]}
 
 
 def figure(rows: Sequence[tuple[str, str, dict[str, Number]]], title: str, note: str) -> str:
@@ -108,15 +151,30 @@ def figure(rows: Sequence[tuple[str, str, dict[str, Number]]], title: str, note:
         Row(version, model if number == 0 or rows[number - 1][0] != model else "")
         for number, (model, version, _) in enumerate(rows)
     ]
-    panels = [
-        Panel(
-            f"VPO-{setting.upper()}",
-            (Series(tuple(Mark(found[setting].value, found[setting].low, found[setting].high) for *_, found in rows)),),
-            range=(0, 100),
-        )
-        for setting in SETTINGS
-    ]
+    panels = []
+    for name in (*SETTINGS, *CONTROLS):
+        marks = [
+            None
+            if math.isnan(found[name].value)
+            else Mark(found[name].value, found[name].low, found[name].high, f"{found[name].value:.0f}")
+            for *_, found in rows
+        ]
+        panels.append(Panel(f"{name}, J (%)", (Series(tuple(marks)),), range=(0, 60)))
     return draw_rows(title, labels, panels, note)
+
+
+def write_proof(runs: Sequence[Run], out: Path, note: str) -> None:
+    """Table and figure of all scores."""
+    rows = list(summaries(runs))
+    names = list(rows[0][2])
+    cells: list[tuple[Cell, ...]] = [
+        (model, version, *(found[name] for name in names)) for model, version, found in rows
+    ]
+    styles = {name: Style(percent=False, digits=1, better=HIGH) for name in names}
+    table = Table(("model", "hears", *names), tuple(cells), TITLE, (note,), styles)
+    print(to_text(table))
+    write_text(out / "proof.csv", to_csv(table))
+    write_text(out / "proof.svg", figure(rows, TITLE, note))
 
 
 def main() -> None:
@@ -126,21 +184,22 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["cavp", "tpavi", "avsegformer"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
     parser.add_argument("--world-images", type=int, default=1200)
     arguments = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // arguments.jobs)))
     world = arguments.out / "world"
     build_world(world, arguments.world_images)
-    rows = list(measured(arguments, world))
-    cells: list[tuple[Cell, ...]] = [
-        (model, version, *(found[setting] for setting in SETTINGS)) for model, version, found in rows
-    ]
+    runs = all_runs(arguments.out, arguments.models, arguments.seeds)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(lambda run: train_and_score(run, world, arguments.steps), runs))
     note = f"J (protocol avs) on the test split of the sample world, {arguments.steps} steps, {arguments.seeds} seeds"
-    styles = {setting: Style(percent=False, digits=1, better=HIGH) for setting in SETTINGS}
-    table = Table(("model", "hears", *SETTINGS), tuple(cells), "What the sound is worth", (note,), styles)
-    print(to_text(table))
-    write_text(arguments.out / "proof.csv", to_csv(table))
-    write_text(arguments.out / "proof.svg", figure(rows, "What the sound is worth", note))
+    write_proof(runs, arguments.out, note)
+    best = max((run for run in runs if run.hears), key=lambda run: scores(run)["all"])
+    predict(best, world, ["all"])
+    print(f"The best: {best.model} {best.version.name}, seed {best.seed}")
+    out = arguments.out / "listening"
+    call("avs-eval", "listen", best.folder / "preds", world, "--figure", f"{out}.svg", "--csv", f"{out}.csv")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class AvsegformerOptions:
     hidden: int = field(default=2048, metadata={"low": 1})  # between the queries' numbers of a pixel and its channels
     dropout: float = field(default=0.1, metadata={"low": 0.0, "high": 1.0})  # in encoder and decoder
     mixing: float = field(default=0.1, metadata={"low": 0.0})  # weight of the second loss
+    background: float = field(default=1.0, metadata={"low": 1e-3})  # weight of the background's pixels in cross entropy
     position: str = field(default="none", metadata={"choices": POSITIONS})
 
 
@@ -77,6 +78,7 @@ def build_avsegformer(
         spread=spread_queries(options.queries, options.hidden, dim),
         output=Output(dim, classes),
         mixing=options.mixing,
+        background=options.background,
         position=options.position,
     )
 
@@ -114,11 +116,12 @@ class Avsegformer(System):
         spread: nn.Module,  # numbers of the queries at a pixel -> channels
         output: Output,
         mixing: float = 0.1,
+        background: float = 1.0,
         position: str = "none",
     ) -> None:
         super().__init__()
         self.classes, self.channels = output.classes, audio.channels if audio else 0
-        self.mixing = mixing
+        self.mixing, self.background = mixing, background
         self.visual, self.audio = visual, audio
         self.neck = nn.ModuleList(_normalised(channels, dim, 1) for channels in visual.channels)
         begin_xavier(self.neck)
@@ -161,8 +164,10 @@ class Avsegformer(System):
     def training_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """On the annotated frames (S4: the first of five): Dice or cross entropy, and ``mixing`` times ``mixing_loss``."""
         logits, features = self.segment(batch.image, batch.sound)
-        segmentation = (dice_loss if self.classes == 1 else cross_entropy)(logits, batch.target, batch.annotated)
-        mixing = mixing_loss(features, batch.target, batch.annotated)
+        wanted = (batch.target, batch.annotated)
+        one = self.classes == 1
+        segmentation = dice_loss(logits, *wanted) if one else cross_entropy(logits, *wanted, self.background)
+        mixing = mixing_loss(features, *wanted)
         parts = {"segmentation": segmentation.detach(), "mixing": mixing.detach()}
         return Losses(segmentation + self.mixing * mixing, parts)
 

@@ -16,7 +16,7 @@ IMAGE_MEAN, IMAGE_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # Im
 class Batch:
     """Samples of one size. A picture of VPO is a video of one frame."""
 
-    image: Tensor  # float32 (batch, frames, 3, height, width), ImageNet's mean and deviation taken out
+    image: Tensor  # float32 (batch, frames, 3, height, width), ImageNet's mean and deviation taken out; with instances a 4th, 0 or 1
     sound: Tensor  # float32 (batch, channels, samples) at 16 kHz, 1 is full scale; channels: 1 mono, 2 left and right
     target: Tensor  # int64 (batch, frames, height, width): category index (0, 1 where binary), VOID
     annotated: Tensor  # bool (batch, frames): False where the frame has no mask; its target is VOID throughout

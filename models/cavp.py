@@ -67,6 +67,8 @@ class CavpOptions:
     bank_seconds: float = field(default=3.0, metadata={"low": 0.1})  # of each; 1 for videos
     exact: bool = False  # only its own sound is right for a picture: for stereo, see pair_sounds
     frames: Literal["one", "all"] = "one"  # annotated frames of a video that a step takes; one of them is drawn
+    background: float = field(default=1.0, metadata={"low": 1e-3})  # weight of the background's pixels in ``mask``
+    contrast_weight: float = field(default=1.0, metadata={"low": 0})
     position: Literal["none", "coord", "key"] = "none"
 
 
@@ -138,19 +140,22 @@ class Cavp(System):
         return logits
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """``mask``, the cross-entropy with the own sounds, plus ``contrast`` (Eq. 5)."""
+        """``mask``, the cross-entropy with the own sounds, plus ``contrast_weight`` times ``contrast`` (Eq. 5)."""
         items = self._items(batch, generator)
         pairs, sound = self._paired(items, generator)
         seen = self._seen(items.image)
         tokens = self._tokens(sound, len(seen))
         fused = self.cross(seen, tokens[: len(seen)])
         logits = self._logits(fused, items.image.shape[2:])
-        mask = segmentation_loss(logits[:, None], items.target[:, None], items.annotated[:, None])
+        own = (logits[:, None], items.target[:, None], items.annotated[:, None])
+        mask = segmentation_loss(*own, self.options.background)
         if self.options.contrast == "none":
             return Losses(mask, {"mask": mask.detach()})
         again = None if pairs is None else self.cross(seen, tokens[pairs.source.to(tokens.device)])
         contrast = self._contrast(fused, again, items.labels, pairs, generator)
-        return Losses(mask + contrast, {"mask": mask.detach(), "contrast": contrast.detach()})
+        return Losses(
+            mask + self.options.contrast_weight * contrast, {"mask": mask.detach(), "contrast": contrast.detach()}
+        )
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # its sizes differ from step to step
     def _items(self, batch: Batch, generator: torch.Generator) -> Items:

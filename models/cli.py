@@ -30,7 +30,7 @@ _told = told(
     "avs-train",
     {
         "bad-config", "unknown-model", "unknown-backbone", "backbone-option", "no-recipe", "no-data", "no-device", "no-validation",
-        "other-run", "not-empty", "not-a-run", "other-predictions", "missing-package", "broken-torchvision",
+        "no-instance-maps", "other-run", "not-empty", "not-a-run", "other-predictions", "missing-package", "broken-torchvision",
     },
     "the same command goes on from its last checkpoint",
 )  # fmt: skip
@@ -164,12 +164,13 @@ def _config(
 @click.option("--checkpoint", type=click.Choice(["best", "last"]), help="best by default, last where there is none.")
 @click.option("--batch", type=click.IntRange(1), help="Samples at once; as in training by default.")
 @click.option("--workers", type=click.IntRange(0), help="Processes that load; as in training by default.")
+@click.option("--instances", metavar="own|FOLDER", help="Maps of instances, for twosep; as in training by default.")
 @DEVICE
 @QUIET
 @_told
 def predict(
     run: Path, data: Path, out: Path, split: str, settings: tuple[str, ...], variants: tuple[str, ...], checkpoint: str | None,
-    batch: int | None, workers: int | None, device: str | None, quiet: bool,
+    batch: int | None, workers: int | None, instances: str | None, device: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Write predictions of a trained RUN, as `avs-eval` reads them. The same command again goes on."""
     _check_packages()
@@ -179,7 +180,9 @@ def predict(
     from .predict import predict as run_predict
 
     progress = for_screen(quiet)
-    request = Request(data, out, split, settings, variants, checkpoint or "", batch or 0, workers, device or "")
+    request = Request(
+        data, out, split, settings, variants, checkpoint or "", batch or 0, workers, device or "", instances or ""
+    )
     command = run_predict(run, request, progress)
     progress.line(f"next     {command}")
 

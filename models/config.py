@@ -51,6 +51,7 @@ class ModelConfig:
     deep_stem: bool = False
     visual_weights: str = ""  # "" random, a file, or a name
     audio_weights: str = ""
+    audio_missing: str = _one_of("repeat", "zeros")  # VGGish's examples beyond the end of the sound
     options: Mapping[str, Any] = field(default_factory=dict)  # of the network, checked by the registry
 
 
@@ -69,6 +70,7 @@ class DataConfig:
     jitter: tuple[float, ...] = ()  # strength of brightness, contrast, saturation, hue
     follow: bool = True  # the sound's place follows the crop; False as CAVP's code
     pad_frames: int = _at_least(0, 0)  # videos of fewer frames are filled up to this number; 0 as they are
+    instances: str = ""  # maps of instances: "" none, own those of `vpo build`, else a folder; see instances.py
     workers: int = _at_least(0, 2)  # processes that load, for each training process
 
 
@@ -268,9 +270,11 @@ def to_tables(record: Any) -> dict[str, Any]:
 
 
 def identity(config: Config) -> dict[str, Any]:
-    """The tables without what changes no result: where the data lies, and how many processes load it."""
+    """The tables without what changes no result: where data and instance maps lie, and how many processes load them."""
     tables = to_tables(config)
     tables["data"] = {name: value for name, value in tables["data"].items() if name not in ("dir", "workers")}
+    if config.data.instances not in ("", "own"):
+        tables["data"]["instances"] = "folder"  # whose maps those are, the listing's digest knows
     return tables
 
 

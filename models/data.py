@@ -29,6 +29,7 @@ from .augment import (
     resized,
 )
 from .batch import VOID, Batch
+from .instances import Presence, read_presence
 from .listing import Item, Listing
 from .pictures import Planes, normalised, read_bytes, read_picture
 from .sampling import EpochSampler
@@ -53,6 +54,7 @@ class View:
     )
     pad_frames: int = 0  # shorter videos are filled up to so many frames, of the mean colour, 10 for AVSBench-semantic
     pad_label: int = VOID  # of those frames' targets; 0 as the official loader has it
+    instances: bool = False  # a fourth plane of the picture: 1 where any instance is, else 0
 
 
 class AvsData(Dataset[Parts]):
@@ -72,13 +74,17 @@ class AvsData(Dataset[Parts]):
         return len(self.listing)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Parts:
-        """Raises ``DataError`` with the item's file: ``image-...``, ``gt-...``, ``size-mismatch``, ``audio-...``."""
+        """Raises ``DataError`` with the item's file: ``image-...``, ``gt-...``, ``instances-...``, ``size-mismatch``, ``audio-...``."""
         epoch, index = key if isinstance(key, tuple) else (self.epoch, key)
         item, view = self.listing.items[index], self.view
         pictures = [read_picture(self.listing.root / frame.image_file) for frame in item.frames]
         labels = [self._labels(frame, picture) for frame, picture in zip(item.frames, pictures, strict=True)]
         drawn = self._draw(pictures[0], np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index])))
         shown = [_picture(picture, drawn) for picture in pictures]
+        if view.instances:
+            maps = zip(item.instance_files, pictures, strict=True)
+            present = [read_presence(self.listing, name, picture.height, picture.width) for name, picture in maps]
+            shown = [np.concatenate((planes, _plane(one, drawn))) for planes, one in zip(shown, present, strict=True)]
         targets = [_target(mask, planes, drawn) for mask, planes in zip(labels, shown, strict=True)]
         annotated = [mask is not None for mask in labels]
         if len({planes.shape for planes in shown}) > 1:
@@ -88,7 +94,7 @@ class AvsData(Dataset[Parts]):
             targets.append(np.full(targets[0].shape, view.pad_label, np.uint8))
             annotated.append(False)
         return {
-            "image": torch.from_numpy(np.stack(shown)),  # (frames, 3, height, width)
+            "image": torch.from_numpy(np.stack(shown)),  # (frames, 3 or with instances 4, height, width)
             "sound": torch.from_numpy(np.ascontiguousarray(self._sound(item, drawn))),
             "target": torch.from_numpy(np.stack(targets)).long(),  # (frames, height, width)
             "annotated": torch.tensor(annotated),
@@ -159,6 +165,13 @@ def _picture(picture: Image.Image, drawn: Drawn | None) -> Planes:
     return normalised(apply_to_picture(picture, drawn) if drawn else np.asarray(picture))
 
 
+def _plane(present: Presence, drawn: Drawn | None) -> Planes:
+    """float32 (1, height, width), 0 where the square is filled up."""
+    moved = apply_to_labels(present, drawn) if drawn else present
+    plane: Planes = (moved == 1)[None].astype(np.float32)
+    return plane
+
+
 def _target(labels: Labels | None, planes: Planes, drawn: Drawn | None) -> Labels:
     """``uint8`` (height, width), VOID throughout where there is no annotation."""
     if labels is None:
@@ -178,6 +191,8 @@ def _check(listing: Listing, view: View) -> None:
         raise ValueError(f"{view.seconds} seconds of sound, expected more than 0, at most {LONGEST_SECONDS:g}")
     if view.channels not in (0, 1, 2) or view.position not in ("follow", "keep") or view.pad_label not in (0, VOID):
         raise ValueError(f"{view}: expected 0 to 2 channels, position follow or keep, pad_label 0 or {VOID}")
+    if view.instances and not listing.instances:
+        raise ValueError("a view of instances, expected a listing of `with_instances`")
     cut = view.augment is not None and bool(view.augment.scales)
     if cut and view.position == "follow" and view.channels == 2:
         mixed = next((item for item in listing.items if item.sound_file), None)

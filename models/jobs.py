@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +19,9 @@ from .batch import Batch
 from .checkpoint import Card, versions
 from .config import Config, DataConfig, identity
 from .data import AvsData, Loader, View, make_loader
+from .instances import with_instances
 from .listing import Listing, list_items
-from .registry import build_system, complete
+from .registry import build_system, complete, find_entry
 from .system import System
 from .validate import open_truth, score_samples
 
@@ -50,7 +52,24 @@ def training_list(config: Config) -> Listing:
     if not config.data.dir:
         remedy = "give --data DIR; `vpo build --val-fraction 0.2` makes one of the embedded sample world"
         raise DataError("no-data", "--data", f"there is no dataset to train on; {remedy}")
-    return list_items(config.data.dir, config.data.train_split, config.data.settings)
+    return listed(config, config.data.dir, config.data.train_split)
+
+
+def listed(config: Config, folder: Path | str, split: str) -> Listing:
+    """The samples of a split as the network takes them, with maps of instances where it does.
+
+    Raises ``DataError``: ``no-instance-maps`` where it needs some, ``bad-config`` where it takes none, those of the listing.
+    """
+    source, needed = config.data.instances, find_entry(config.model.name).instances
+    if needed and not source:
+        remedy = "give --set data.instances=FOLDER, with a PNG for each picture, 0 nothing, above 0 an instance"
+        told = f"takes maps of instances, and got none; {remedy} (=own for data of `vpo build`)"
+        raise DataError("no-instance-maps", config.model.name, told)
+    if source and not needed:
+        told = f"found {source!r}, but {config.model.name} takes the 3 colours alone; leave it out"
+        raise DataError("bad-config", "data.instances", told)
+    listing = list_items(folder, split, config.data.settings)
+    return with_instances(listing, source) if source else listing
 
 
 def make_job(config: Config, listing: Listing, rank: int, world: int, device: torch.device) -> Job:
@@ -88,7 +107,7 @@ def make_job(config: Config, listing: Listing, rank: int, world: int, device: to
 def _scorer(config: Config, rank: int, world: int, device: torch.device) -> Callable[[System], Scorer]:
     data = config.data
     try:
-        listing = list_items(data.dir, data.val_split, data.settings)
+        listing = listed(config, data.dir, data.val_split)
     except DataError as error:
         if error.reason != "bad-selection":
             raise
@@ -120,6 +139,7 @@ def _view(config: Config, *, training: bool) -> View:
         augment=_augment(data) if training else None,
         position="follow" if data.follow else "keep",
         pad_frames=data.pad_frames,
+        instances=bool(data.instances),
     )
 
 

@@ -52,6 +52,8 @@ class Item:
         None  # categories that are seen and heard, sorted; None where only the masks tell
     )
 
+    instance_files: tuple[str, ...] = ()  # maps of instances, one for each frame; () where there are none
+
     @property
     def positions(self) -> tuple[float, ...]:
         """Where its sources are heard, as far as it is known."""
@@ -70,6 +72,7 @@ class Listing:
     gt: GroundTruth  # how its masks are read, without samples
     digest: str  # SHA-256 of the manifest or table
     remarks: tuple[str, ...] = ()  # what the readers found worth telling, a line each
+    instances: str = ""  # whose maps of instances are shown: "" none, own, or a folder; see ``instances.py``
 
     @property
     def panned(self) -> bool:
@@ -125,7 +128,8 @@ def _built(folder: Path, sample: Sample, index: Mapping[str, int]) -> Item:
         raise DataError("bad-category", sample.id, f"{unknown[0]} sounds, which is not in dataset.json; build again")
     frame = Frame(0, safe(folder, sample.image_file), safe(folder, sample.mask_file))
     heard = () if sample.truth == "empty" else tuple(sorted(index[name] for name in sample.categories))
-    item = Item(sample.id, sample.setting, sample.split, (frame,), sounding=heard)
+    maps = (safe(folder, sample.instance_file),) if sample.instance_file else ()
+    item = Item(sample.id, sample.setting, sample.split, (frame,), sounding=heard, instance_files=maps)
     if sample.mixture_file:
         return replace(item, sound_file=safe(folder, sample.mixture_file))
     if sample.pan_law != "linear":

@@ -17,24 +17,27 @@ SQUARED_SMOOTHING = 0.001  # of AVSegFormer (vvvb-github/AVSegFormer, loss)
 PLAIN_SMOOTHING = 1.0  # of Mask2Former
 
 
-def segmentation_loss(logits: Tensor, target: Tensor, annotated: Tensor) -> Tensor:
+def segmentation_loss(logits: Tensor, target: Tensor, annotated: Tensor, background: float = 1.0) -> Tensor:
     """``binary_cross_entropy`` of one class, ``cross_entropy`` of more."""
     one = logits.shape[2] == 1
-    return (binary_cross_entropy if one else cross_entropy)(logits, target, annotated)
+    return (binary_cross_entropy if one else cross_entropy)(logits, target, annotated, background)
 
 
-def binary_cross_entropy(logits: Tensor, target: Tensor, annotated: Tensor) -> Tensor:
-    """Mean over the pixels that count of -log(p) where the target is above 0 and -log(1 - p) elsewhere; p = sigmoid(logit)."""
+def binary_cross_entropy(logits: Tensor, target: Tensor, annotated: Tensor, background: float = 1.0) -> Tensor:
+    """Mean over the pixels that count of -log(p) where the target is above 0 and -log(1 - p) elsewhere; p = sigmoid(logit).
+
+    background: weight of a pixel whose target is 0, against 1 of any other.
+    """
     _check(logits, target, annotated, one=True)
     counts = counted(target, annotated)
     with torch.autocast(logits.device.type, enabled=False):
         wanted = (target > 0).to(_precise(logits).dtype)
         each = functional.binary_cross_entropy_with_logits(_precise(logits).squeeze(2), wanted, reduction="none")
-        return _mean(each, counts)
+        return _mean(each, counts, _weights(target, background))
 
 
-def cross_entropy(logits: Tensor, target: Tensor, annotated: Tensor) -> Tensor:
-    """Mean over the pixels that count of -log(softmax(logits) at the target)."""
+def cross_entropy(logits: Tensor, target: Tensor, annotated: Tensor, background: float = 1.0) -> Tensor:
+    """Mean over the pixels that count of -log(softmax(logits) at the target); ``background`` as above."""
     _check(logits, target, annotated, one=False)
     counts = counted(target, annotated)
     with torch.autocast(logits.device.type, enabled=False):
@@ -44,7 +47,7 @@ def cross_entropy(logits: Tensor, target: Tensor, annotated: Tensor) -> Tensor:
             ignore_index=VOID,
             reduction="none",
         )
-        return _mean(each, counts.flatten(0, 1))
+        return _mean(each, counts.flatten(0, 1), _weights(target.flatten(0, 1), background))
 
 
 def dice_loss(logits: Tensor, target: Tensor, annotated: Tensor, *, squared: bool = True) -> Tensor:
@@ -89,9 +92,17 @@ def counted(target: Tensor, annotated: Tensor) -> Tensor:
     return (target != VOID) & annotated[:, :, None, None]
 
 
-def _mean(each: Tensor, counts: Tensor) -> Tensor:
-    """Mean over what counts; without any it is 0, with a gradient of 0. No value leaves the device."""
-    return torch.where(counts, each, 0).sum() / counts.sum().clamp(min=1)
+def _mean(each: Tensor, counts: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Weighted mean over what counts; without any it is 0, with a gradient of 0. No value leaves the device."""
+    if weights is None:
+        return torch.where(counts, each, 0).sum() / counts.sum().clamp(min=1)
+    shares = torch.where(counts, weights.to(each.dtype), 0)
+    return torch.where(counts, each * shares, 0).sum() / shares.sum().clamp(min=torch.finfo(each.dtype).tiny)
+
+
+def _weights(target: Tensor, background: float) -> Tensor | None:
+    """What each pixel counts for; None where all count alike."""
+    return None if background == 1 else torch.where(target == 0, background, 1.0)
 
 
 def _precise(values: Tensor) -> Tensor:

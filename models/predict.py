@@ -27,8 +27,7 @@ from evaluators.progress import Progress
 
 from .checkpoint import Card, versions
 from .data import Loader
-from .jobs import shown_data, whole
-from .listing import list_items
+from .jobs import listed, shown_data, whole
 from .runs import load_run
 from .system import System
 from .validate import Map, Truth, as_map, open_truth, predicted
@@ -49,6 +48,7 @@ class Request:
     batch: int = 0  # 0 as in training
     workers: int | None = None  # None as in training
     device: str = ""
+    instances: str = ""  # own, or a folder, as ``data.instances``; "" as in training
 
 
 def predict(run: Path, request: Request, progress: Progress) -> str:
@@ -61,7 +61,8 @@ def predict(run: Path, request: Request, progress: Progress) -> str:
     device = open_device(request.device)
     system = system.to(device).eval()
     truth = open_truth(request.data, request.split, request.settings)
-    config = replace(config, data=replace(config.data, settings=request.settings))
+    instances = request.instances or config.data.instances
+    config = replace(config, data=replace(config.data, settings=request.settings, instances=instances))
     batch = request.batch or config.loop.batch
     workers = config.data.workers if request.workers is None else request.workers
     made_by = {
@@ -70,7 +71,7 @@ def predict(run: Path, request: Request, progress: Progress) -> str:
     }  # fmt: skip
     for name in ("base", *_variants(request)):
         folder = request.data if name == "base" else inside(request.data, f"variants/{name}")
-        listing = list_items(folder, request.split, request.settings)
+        listing = listed(config, folder, request.split)
         _same_categories(card, listing.categories, folder)
         out = request.out / name if request.variants else request.out
         claim(out, {**made_by, "dataset": listing.digest, "variant": name})

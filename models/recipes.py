@@ -48,6 +48,7 @@ _CAVP: Tables = {
     },
     "loop": {"batch": 16, "epochs": 60, "sync_bn": True},
 }  # fmt: skip
+_TWOSEP: Tables = {**_TPAVI, "model": {**_TPAVI["model"], "name": "twosep", "visual": "pvt-v2-b5"}}
 _FORMER: Tables = {
     "model": {"name": "avsegformer", "visual": "resnet50", **_VGGISH},
     "data": {"size": 224},
@@ -58,13 +59,17 @@ _TPAVI_SOURCE = "AVSBench f7414af, avs_s4/train.sh, avs_ms3/train.sh, avss/train
 _CAVP_SOURCE = "CAVP 96a6c34, configs and trainers; Sec. 5 of the paper"
 _FORMER_SOURCE = "AVSegFormer 7083cb6, config/{s4,ms3,avss}/*.py"
 _CHOSEN = "chosen here, no paper says it"
+_TWOSEP_SOURCE = f"TPAVI's paper, Sec. 5.2 and Table 4; optimizer, batch and length as TPAVI's, {_CHOSEN}"
 
 _ROWS: Mapping[tuple[str, str], Tables] = {
     ("tpavi", "s4"): {"loop": {"epochs": 15}, "model": {"options": {"matching": 0.0}}, "source": _TPAVI_SOURCE},
     ("tpavi", "ms3"): {"loop": {"epochs": 30}, "model": {"options": {"matching": 0.5}}, "source": _TPAVI_SOURCE},
     ("tpavi", "avss"): {
         "loop": {"epochs": 60},
-        "model": {"options": {"matching": 0.5, "reduction": "mean", "window": 5, "align_bias": False}},
+        "model": {
+            "audio_missing": "zeros",
+            "options": {"matching": 0.5, "reduction": "mean", "window": 5, "align_bias": False},
+        },
         "source": _TPAVI_SOURCE,
     },
     ("tpavi", "vpo"): {
@@ -96,14 +101,23 @@ _ROWS: Mapping[tuple[str, str], Tables] = {
     ("avsegformer", "ms3"): {
         "loop": {"batch": 2, "epochs": 60}, "optim": {"parts": {"visual": {"frozen_epochs": 10}}}, "source": _FORMER_SOURCE,
     },
-    ("avsegformer", "avss"): {"loop": {"batch": 4, "epochs": 30}, "source": _FORMER_SOURCE},
+    ("avsegformer", "avss"): {
+        "model": {"audio_missing": "zeros"}, "loop": {"batch": 4, "epochs": 30}, "source": _FORMER_SOURCE,
+    },
     ("avsegformer", "vpo"): {
         "loop": {"batch": 16, "epochs": 80},
         "data": {"flip": 0.5},
         "source": f"optimizer as AVSegFormer 7083cb6; length, batch and flip {_CHOSEN}",
     },
+    ("twosep", "s4"): {"loop": {"epochs": 15}, "source": _TWOSEP_SOURCE},
+    ("twosep", "ms3"): {"loop": {"epochs": 30}, "source": _TWOSEP_SOURCE},
+    ("twosep", "vpo"): {
+        "loop": {"epochs": 80, "batch": 16},
+        "data": {"flip": 0.5, "instances": "own"},
+        "source": f"{_TWOSEP_SOURCE}; flip too",
+    },
 }  # fmt: skip
-_BASES: Mapping[str, Tables] = {"tpavi": _TPAVI, "cavp": _CAVP, "avsegformer": _FORMER}
+_BASES: Mapping[str, Tables] = {"tpavi": _TPAVI, "cavp": _CAVP, "avsegformer": _FORMER, "twosep": _TWOSEP}
 
 _TINY: Tables = {
     "model": {
@@ -114,11 +128,16 @@ _TINY: Tables = {
     "loop": {"steps": 1000, "epochs": 0, "batch": 16, "sync_bn": False},
     "source": f"tiny: AdamW, one cycle, 1000 steps; {_CHOSEN}",
 }  # fmt: skip
-_TINY_OPTIONS: Mapping[str, Mapping[str, Any]] = {  # the widths of a network for these encoders
-    "tpavi": {"width": 64},
-    "cavp": {"width": 64, "reduced": 32, "hidden": 64, "views": 64},
-    "avsegformer": {"dim": 64, "queries": 32, "layers": 2, "ffn": 128, "generator_ffn": 128, "hidden": 128},
-}
+_TINY_OPTIONS: Mapping[str, Mapping[str, Any]] = {  # for these encoders and few steps
+    "tpavi": {"width": 64, "background": 0.35},
+    "twosep": {"width": 64},
+    "cavp": {
+        "width": 64, "reduced": 32, "hidden": 64, "views": 64, "rates": [1, 2, 3], "background": 0.35, "contrast_weight": 0.1,
+    },
+    "avsegformer": {
+        "dim": 64, "queries": 32, "layers": 2, "ffn": 128, "generator_ffn": 128, "hidden": 128, "background": 0.35,
+    },
+}  # fmt: skip
 
 
 def recipe(model: str, kind: str, *, tiny: bool = False) -> Tables:

@@ -25,6 +25,7 @@ class Entry:
     build: str
     text: str
     source: str  # paper and official code
+    instances: bool = False  # whether it takes maps of instances beside the picture's colours
 
 
 SYSTEMS = {
@@ -36,7 +37,7 @@ SYSTEMS = {
     "twosep": Entry(
         ".twosep", "TwosepOptions", "build_twosep",
         "which of the given instances sound",
-        "the two-stage baseline of the same benchmark; no official code",
+        "the two-stage baseline of the same benchmark; no official code", instances=True,
     ),
     "cavp": Entry(
         ".cavp", "CavpOptions", "build_cavp",
@@ -96,7 +97,9 @@ def _sound_encoder(model: ModelConfig) -> Any:
         raise DataError("bad-config", "model.stereo", f"{model.stereo} is of two channels, found {model.channels}")
     from .sound_encoder import build_sound_encoder
 
-    return build_sound_encoder(model.audio, model.channels, stereo=model.stereo, weights=model.audio_weights)
+    return build_sound_encoder(
+        model.audio, model.channels, stereo=model.stereo, weights=model.audio_weights, missing=model.audio_missing
+    )
 
 
 def _module(entry: Entry) -> Any:

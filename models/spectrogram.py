@@ -73,7 +73,7 @@ class FrontEnd(nn.Module):
         pictures = [torch.tanh((log_amplitude[:, 1:] - log_amplitude[:, :1]) / 2)]
         if self.stereo == "level+phase":
             left, right = spectrum[:, :1], spectrum[:, 1:]
-            common = (left.abs() * right.abs() @ self.bank).clamp_min(floor)
+            common = ((_power(left) * _power(right)).sqrt() @ self.bank).clamp_min(floor)
             cosine = left.real * right.real + left.imag * right.imag
             sine = left.real * right.imag - left.imag * right.real
             pictures += [cosine @ self.bank / common, sine @ self.bank / common]
@@ -96,7 +96,7 @@ class VggishLogMel(FrontEnd):
         missing = max(0, EXAMPLE_SAMPLES - wave.shape[2])
         around = (FFT - WINDOW) // 2  # torch centres the window in the transform; so the first begins at sample 0
         spectrum = self._spectrum(functional.pad(wave, (around, missing + around)), center=False)
-        log_mel = torch.log(spectrum.abs() @ self.bank + self.offset)
+        log_mel = torch.log(_power(spectrum).sqrt() @ self.bank + self.offset)
         return torch.cat([log_mel, *self._beside(spectrum, log_mel, self.offset**2)], dim=1)
 
 
@@ -118,9 +118,14 @@ class CavpLogMel(FrontEnd):
         steps = samples // HOP if samples > SAMPLE_RATE else EXAMPLE
         wave = functional.pad(wave, (0, max(0, SAMPLE_RATE - samples)))
         spectrum = self._spectrum(wave, center=True)[:, :, :steps]
-        power = (spectrum.abs().square() @ self.bank).clamp_min(self.floor)
+        power = (_power(spectrum) @ self.bank).clamp_min(self.floor)
         pictures = self._beside(spectrum, torch.log(power) / 2, self.floor)
         return torch.cat([torch.log10(power) / 5, *pictures], dim=1)
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    """Squared magnitudes; on a CPU in half the time of ``abs``."""
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def vggish_examples(log_mel: Tensor, count: int, missing: str = "repeat") -> Tensor:

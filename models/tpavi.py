@@ -55,6 +55,7 @@ class TpaviOptions:
     reduction: str = field(default="sum", metadata={"choices": ("sum", "mean")})  # of the matching over the frames
     window: int = field(default=0, metadata={"low": 0})  # frames that hear each other; 0: all of a video
     align_bias: bool = True
+    background: float = field(default=1.0, metadata={"low": 1e-3})  # weight of the background's pixels in the loss
     position: str = field(default="none", metadata={"choices": POSITIONS})
 
 
@@ -144,7 +145,7 @@ class Tpavi(System):
     def training_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Eq. 2: entropy on the annotated frames (S4: the first of five), and ``matching`` times Eq. 3."""
         logits, maps, sounds = self.segment(batch.image, batch.sound)
-        total = segmentation_loss(logits, batch.target, batch.annotated)
+        total = segmentation_loss(logits, batch.target, batch.annotated, self.options.background)
         parts = {"segmentation": total.detach()}
         if self.options.matching and sounds:
             heard = {stage: (maps[stage - 1], aligned) for stage, aligned in sounds.items()}

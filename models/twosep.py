@@ -11,7 +11,8 @@ fed into a PVT-v2 structure". Chosen here where it says no more:
     sound is added at each of the four stages (A + V), and TPAVI's neck and decoder follow, without TPAVI
 
 Instance maps come as further channels of the picture: ``Batch.image`` is (batch, frames, 3 + maps, height, width), each
-map soft or binary in [0, 1] (score times mask), and 0 throughout where a frame has fewer instances.
+map soft or binary in [0, 1] (score times mask), and 0 throughout where a frame has fewer instances. The loader gives one map,
+the maximum already, of whatever ``data.instances`` names (``instances.py``).
 To hit: mean J 0.717 on S4, 0.503 on MS3 with sound, 0.696 and 0.473 without (Mask R-CNN of ResNet-50).
 """
 
@@ -70,7 +71,7 @@ class TwoSep(System):
         """image (batch, frames, 3 + maps, height, width). Raises ``DataError`` ``no-instance-maps``."""
         if image.shape[2] <= 3:
             found = f"{image.shape[2]} channels of a picture"
-            raise DataError("no-instance-maps", "twosep", f"{found}, expected 3 and at least one instance map")
+            raise DataError("no-instance-maps", "twosep", f"{found}, expected 3 and at least one instance map; set data.instances")
         return self.segment(image[:, :, :3], image[:, :, 3:], sound)
 
     def segment(self, picture: Tensor, maps: Tensor, sound: Tensor) -> Tensor:

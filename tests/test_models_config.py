@@ -149,7 +149,7 @@ def test_published_numbers() -> None:
 
 def test_no_recipe_tells_which_there_are() -> None:
     with pytest.raises(DataError, match="there are tpavi on s4") as caught:
-        recipe("twosep", "vpo")
+        recipe("twosep", "avss")
     assert caught.value.reason == "no-recipe"
 
 

@@ -72,6 +72,23 @@ def test_cross_entropy_against_its_slow_twin() -> None:
     assert float(cross_entropy(*case(4))) == pytest.approx(math.fsum(losses) / len(losses), rel=1e-12)
 
 
+@pytest.mark.parametrize(("loss", "classes"), [(binary_cross_entropy, 1), (cross_entropy, 4)])
+def test_background_counts_for_its_weight(loss: Callable[..., Tensor], classes: int) -> None:
+    logits, target, annotated = case(classes)
+    total, count = {}, {}
+    for name, void in (("background", target > 0), ("objects", target == 0)):
+        chosen = target.masked_fill(void, VOID)
+        total[name] = float(loss(logits, chosen, annotated))
+        count[name] = int(((chosen != VOID) & annotated[:, :, None, None]).sum())
+    expected = (0.3 * count["background"] * total["background"] + count["objects"] * total["objects"]) / (
+        0.3 * count["background"] + count["objects"]
+    )
+    assert float(loss(logits, target, annotated, 0.3)) == pytest.approx(expected, rel=1e-7)
+    assert torch.equal(loss(logits, target, annotated, 1.0), loss(logits, target, annotated))
+    nothing = torch.zeros_like(annotated)
+    assert float(loss(logits, target, nothing, 0.3)) == 0
+
+
 @pytest.mark.parametrize("squared", [True, False])
 def test_dice_against_its_slow_twin(squared: bool) -> None:
     losses = []
