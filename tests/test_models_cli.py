@@ -66,7 +66,7 @@ def test_list_names_each_model_with_its_recipes() -> None:
     assert all(name in output for name in ("tpavi", "twosep", "cavp", "avsegformer", "ECCV 2022", "recipes: s4 ms3 vpo"))
 
 
-@pytest.mark.parametrize("model", ["tpavi", "cavp", "avsegformer", "twosep"])
+@pytest.mark.parametrize("model", ["tpavi", "cavp", "avsegformer"])
 def test_show_tells_parts_parameters_recipe_and_source(model: str) -> None:
     output = call("show", model, "--tiny").output
     assert all(
