@@ -130,7 +130,7 @@ _TINY: Tables = {
 }  # fmt: skip
 _TINY_OPTIONS: Mapping[str, Mapping[str, Any]] = {  # for these encoders and few steps
     "tpavi": {"width": 64, "background": 0.35},
-    "twosep": {"width": 64},
+    "twosep": {"width": 64, "background": 0.35},
     "cavp": {
         "width": 64, "reduced": 32, "hidden": 64, "views": 64, "rates": [1, 2, 3], "background": 0.35, "contrast_weight": 0.1,
     },

@@ -43,6 +43,7 @@ class TwosepOptions:
 
     width: int = field(default=256, metadata={"low": 8})  # channels of neck and decoder
     sound: bool = True
+    background: float = field(default=1.0, metadata={"low": 1e-3})  # weight of the background's pixels in the loss
     position: str = field(default="none", metadata={"choices": ("none", "coord")})
 
 
@@ -65,13 +66,15 @@ class TwoSep(System):
         fusion = "add" if options.sound else "none"
         plain = TpaviOptions(width=options.width, fusion=fusion, matching=0.0, position=options.position)
         self.network = build_tpavi(plain, visual=visual, audio=audio, classes=classes)
-        self.classes, self.channels = classes, self.network.channels
+        self.classes, self.channels, self.background = classes, self.network.channels, options.background
 
     def forward(self, image: Tensor, sound: Tensor) -> Tensor:
         """image (batch, frames, 3 + maps, height, width). Raises ``DataError`` ``no-instance-maps``."""
         if image.shape[2] <= 3:
             found = f"{image.shape[2]} channels of a picture"
-            raise DataError("no-instance-maps", "twosep", f"{found}, expected 3 and at least one instance map; set data.instances")
+            raise DataError(
+                "no-instance-maps", "twosep", f"{found}, expected 3 and at least one instance map; set data.instances"
+            )
         return self.segment(image[:, :, :3], image[:, :, 3:], sound)
 
     def segment(self, picture: Tensor, maps: Tensor, sound: Tensor) -> Tensor:
@@ -82,7 +85,8 @@ class TwoSep(System):
         return logits
 
     def training_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        loss = segmentation_loss(self(batch.image, batch.sound), batch.target, batch.annotated)
+        logits = self(batch.image, batch.sound)
+        loss = segmentation_loss(logits, batch.target, batch.annotated, self.background)
         return Losses(loss, {"segmentation": loss.detach()})
 
     def parameter_groups(self) -> Mapping[str, Iterator[nn.Parameter]]:

@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.errors import DataError
-from models.config import Config, change, differences, make_config, parse_change, read_toml, to_tables, to_toml
+from models.config import (
+    Config,
+    change,
+    differences,
+    identity,
+    make_config,
+    parse_change,
+    read_toml,
+    to_tables,
+    to_toml,
+)
 from models.recipes import recipe, recipes
 
 if sys.version_info >= (3, 11):
@@ -112,6 +122,18 @@ def test_differences_name_the_key_and_both_values() -> None:
     mine, theirs = (to_tables(make_config(change(LENGTH, {"optim": {"rate": rate}}))) for rate in (0.1, 0.2))
     assert list(differences(mine, theirs)) == ["optim.rate 0.1, not 0.2"]
     assert list(differences({"a": {"b": 1}}, {"a": {}})) == ["a.b 1, not unset"]
+
+
+def test_where_data_lies_is_no_part_of_what_a_run_is() -> None:
+    """Nor where instance maps lie; but whether there are any, and whether they are the dataset's own, is."""
+    places = ({"dir": "a", "workers": 0, "instances": "maps"}, {"dir": "b", "workers": 9, "instances": "/other/maps"})
+    first, second = (identity(make_config(change(LENGTH, {"data": data}))) for data in places)
+    assert first == second
+    kinds = [identity(make_config(change(LENGTH, {"data": {"instances": kind}}))) for kind in ("", "own", "maps")]
+    assert [list(differences(kinds[0], kind)) for kind in kinds[1:]] == [
+        ["data.instances , not own"],
+        ["data.instances , not folder"],
+    ]
 
 
 @pytest.mark.parametrize("content", [b"[loop\n", b"\xff", b"a = 1\na = 2\n", None])

@@ -22,6 +22,7 @@ from evaluators.masks import read_label_map, write_label_map
 from models.augment import VPO_AUGMENT, Augment
 from models.batch import IMAGE_DEVIATION, IMAGE_MEAN, VOID, Batch
 from models.data import AvsData, EpochSampler, View, collate, make_loader
+from models.instances import with_instances
 from models.listing import Listing, list_items
 from models.sounds import mix, read_window
 
@@ -186,6 +187,95 @@ def test_short_videos_are_filled_up(tmp_path: Path) -> None:
     assert tank.nonzero().flatten().tolist() == [names.index("tank")]
 
 
+def shown_instances(listing: Listing, source: str, name: str = "msmi", **change: Any) -> Any:
+    data = AvsData(with_instances(listing, source), replace(WHOLE, instances=True, **change))
+    return sample(data, name)["image"][:, 3]
+
+
+def maps_beside(listing: Listing, folder: Path, values: Any) -> str:
+    """A folder with a map for each picture: ``values(frame, height, width)``."""
+    for frame in (frame for item in listing.items for frame in item.frames):
+        with Image.open(listing.root / frame.image_file) as picture:
+            height, width = picture.height, picture.width
+        path = (folder / frame.image_file).with_suffix(".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values(frame, height, width)).save(path)
+    return str(folder)
+
+
+def test_the_fourth_plane_is_any_instance_silent_ones_too(copy: Path) -> None:
+    """Two dogs that sound, a silent cat between them; 255, a crowd, is none."""
+    listing = list_items(copy, "train")
+    file = copy / next(item for item in listing.items if item.setting == "msmi").instance_files[0]
+    numbers = read_label_map(file).copy()
+    assert set(np.unique(numbers)) == {0, 1, 2, 3}
+    numbers[:9, :9] = 255
+    write_label_map(file, numbers)
+    plane = shown_instances(listing, "own")
+    assert plane.dtype == torch.float32 and plane.shape == (1, 240, 320)
+    assert np.array_equal(plane[0].numpy(), np.isin(numbers, (1, 2, 3)))
+    colours = sample(AvsData(listing, WHOLE), "msmi")["image"]
+    there = sample(AvsData(with_instances(listing, "own"), replace(WHOLE, instances=True)), "msmi")["image"]
+    assert torch.equal(there[:, :3], colours) and there.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "found"),
+    [(np.uint8, 255, 1), (np.uint8, 7, 1), (np.uint16, 256, 1), (np.bool_, 1, 1), (np.uint8, 0, 0)],
+)
+def test_a_folder_of_maps_may_hold_any_numbers(
+    dtype: Any, value: int, found: int, listing: Listing, tmp_path: Path
+) -> None:
+    folder = maps_beside(listing, tmp_path, lambda frame, height, width: np.full((height, width), value, dtype))
+    assert shown_instances(listing, folder).unique().tolist() == [found]
+
+
+def test_instances_move_as_the_labels_do(listing: Listing, tmp_path: Path) -> None:
+    """Maps made of the masks: the plane is the target, mirrored, scaled and cut, and 0 where the square is filled up."""
+    folder = maps_beside(listing, tmp_path, lambda frame, height, width: read_label_map(listing.root / frame.mask_file))
+    view = replace(WHOLE, size=200, augment=VPO_AUGMENT, instances=True)
+    data = AvsData(with_instances(listing, folder), view, seed=2)
+    seen = set()
+    for epoch in range(12):
+        for index in range(len(data)):
+            parts = data[epoch, index]
+            plane, target = parts["image"][0, 3], parts["target"][0]
+            assert torch.equal(plane, ((target > 0) & (target != VOID)).float())
+            seen |= set(target.unique().tolist())
+    assert {0, VOID, DOG} <= seen
+
+
+def test_frames_that_fill_up_hold_no_instance(tmp_path: Path) -> None:
+    listing = list_items(mini_avsbench.write_avss(tmp_path / "data"), "test")
+    folder = maps_beside(listing, tmp_path / "maps", lambda frame, height, width: np.ones((height, width), np.uint8))
+    view = View(size=0, classes=71, seconds=10, pad_frames=10, instances=True)
+    data = AvsData(with_instances(listing, folder), view)
+    batch = collate([data[index] for index in range(3)])
+    short = batch.ids.index("multiB_0")
+    assert batch.image.shape == (3, 10, 4, 12, 16)
+    assert batch.image[short, :, 3].amax((1, 2)).tolist() == 5 * [1] + 5 * [0]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda path: path.unlink(), "instances-missing"),
+        (lambda path: write_label_map(path, np.zeros((9, 9), np.uint8)), "size-mismatch"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-40]), "instances-unreadable"),
+        (lambda path: path.write_bytes(png_header(60_000, 60_000)), "instances-too-large"),
+        (lambda path: Image.new("RGB", (320, 240)).save(path), "instances-mode"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "instances-unreadable"),
+    ],
+)
+def test_damaged_maps_are_told_by_name(change: Any, code: str, copy: Path) -> None:
+    listing = with_instances(list_items(copy, "train", ["ss"]), "own")
+    name = listing.items[0].instance_files[0]
+    change(copy / name)
+    with pytest.raises(DataError, match=f"{Path(name).name}: .*{code}") as told:
+        AvsData(listing, replace(WHOLE, instances=True))[0]
+    assert "\n" not in str(told.value)
+
+
 @pytest.fixture
 def copy(toy_dataset: Toy, tmp_path: Path) -> Path:
     """A toy dataset of one's own."""
@@ -230,6 +320,7 @@ def test_damaged_files_are_told_by_name(name: str, change: Any, code: str, copy:
         {"channels": 3},
         {"seconds": 0},
         {"pad_label": 7},
+        {"instances": True},
     ],
 )
 def test_views_that_do_not_fit_are_refused(change: Any, listing: Listing) -> None:

@@ -24,6 +24,7 @@ SMALL: dict[str, Any] = {
     "tpavi": {"width": 32},
     "cavp": {"width": 32, "reduced": 16, "hidden": 32, "heads": 2, "views": 32, "bank_seconds": 0.5},
     "avsegformer": {"dim": 32, "queries": 8, "heads": 2, "layers": 1, "ffn": 64, "generator_ffn": 64, "hidden": 64},
+    "twosep": {"width": 32},  # sees instance maps, which the batch made here lacks
 }
 
 
@@ -144,7 +145,7 @@ def killed_after(function: Callable[..., Any], calls: int) -> Callable[..., Any]
     return wrapped
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, "twosep"])
 def test_a_killed_run_gives_what_an_unbroken_one_gives(
     model: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

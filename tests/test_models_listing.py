@@ -16,6 +16,7 @@ from evaluators.avss import avss_categories
 from evaluators.categories import vpo_categories
 from evaluators.errors import DataError
 from evaluators.videos import open_videos, write_videos
+from models.instances import with_instances
 from models.listing import BINARY, Listing, Voice, list_items
 
 Toy = tuple[Path, list[Any], Any]
@@ -214,3 +215,80 @@ def test_folders_of_masks_alone_are_refused(tmp_path: Path) -> None:
         shutil.copy(path, tmp_path / "plain" / path.name)
     with pytest.raises(DataError, match=r"found masks and no manifest or table.*unknown-layout"):
         list_items(tmp_path / "plain", "test")
+
+
+# ------------------------------------------------------------------------------------------------- instance maps
+
+
+def maps_folder(listing: Listing, folder: Path) -> Path:
+    """A file of some bytes at the place of each map."""
+    for frame in (frame for item in listing.items for frame in item.frames):
+        path = (folder / frame.image_file).with_suffix(".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a map")
+    return folder
+
+
+def test_a_built_folder_has_instance_maps_of_its_own(toy_dataset: Toy) -> None:
+    plain = list_items(toy_dataset[0], "train")
+    found = with_instances(plain, "own")
+    assert by_id(found)["msmi-000000000001"].instance_files == ("VPO/VPO-MSMI/instances/000000000001.png",)
+    assert (found.instances, found.digest, plain.instances) == ("own", plain.digest, "")
+
+
+def test_variants_have_instance_maps_of_their_own(make_toy_dataset: Make, tmp_path: Path) -> None:
+    folder, _, _ = make_toy_dataset(tmp_path, variants=("mirrored",))
+    place = folder / "variants/mirrored"
+    shutil.copytree(folder / "VPO", place / "VPO")
+    listing = with_instances(list_items(place, "train"), "own")
+    assert all((place / item.instance_files[0]).is_file() for item in listing.items)
+    (place / listing.items[0].instance_files[0]).unlink()
+    with pytest.raises(DataError, match=r"1 of 3 instance maps are missing: VPO/VPO-.*instances-missing"):
+        with_instances(list_items(place, "train"), "own")
+
+
+@pytest.mark.parametrize("write", ["write_s4", "write_ms3", "write_avss"])
+def test_a_folder_has_a_map_for_each_picture(write: str, tmp_path: Path) -> None:
+    plain = list_items(getattr(mini_avsbench, write)(tmp_path / "data"), "train")
+    found = with_instances(plain, str(maps_folder(plain, tmp_path / "maps")))
+    for item in found.items:
+        assert [Path(name).with_suffix("") for name in item.instance_files] == [
+            Path(frame.image_file).with_suffix("") for frame in item.frames
+        ]
+        assert all(name.endswith(".png") and (tmp_path / "maps" / name).is_file() for name in item.instance_files)
+
+
+def test_missing_maps_are_told_by_name(tmp_path: Path) -> None:
+    plain = list_items(mini_avsbench.write_s4(tmp_path / "data"), "train")
+    folder = maps_folder(plain, tmp_path / "maps")
+    frame = plain.items[0].frames[3].image_file
+    (folder / frame).unlink()
+    with pytest.raises(DataError, match=f"1 of 5 instance maps are missing: {frame};.*instances-missing") as told:
+        with_instances(plain, str(folder))
+    assert "\n" not in str(told.value)
+    with pytest.raises(DataError, match="5 of 5 instance maps are missing"):
+        with_instances(plain, str(tmp_path / "nowhere"))
+
+
+def test_maps_of_another_detector_have_another_digest(tmp_path: Path) -> None:
+    """Wherever they lie; so neither a run goes on with them, nor predictions of both are mixed."""
+    plain = list_items(mini_avsbench.write_s4(tmp_path / "data"), "train")
+    folder = maps_folder(plain, tmp_path / "maps")
+    shutil.copytree(folder, tmp_path / "moved")
+    first, moved = (with_instances(plain, str(place)).digest for place in (folder, tmp_path / "moved"))
+    (folder / plain.items[0].frames[0].image_file).write_bytes(b"another map")
+    assert first == moved != plain.digest
+    assert with_instances(plain, str(folder)).digest not in (first, plain.digest)
+
+
+def test_data_without_maps_of_its_own_tells_what_to_give(official: Path, tmp_path: Path) -> None:
+    for listing in (list_items(official, "train"), list_items(mini_avsbench.write_s4(tmp_path / "s4"), "train")):
+        with pytest.raises(DataError, match=r"--set data\.instances=FOLDER.*no-instance-maps"):
+            with_instances(listing, "own")
+
+
+def test_a_map_outside_the_dataset_is_refused(make_toy_dataset: Make, tmp_path: Path) -> None:
+    folder, _, _ = make_toy_dataset(tmp_path)
+    changed(folder, lambda row: row.update(instance_file="../../secret.png"))
+    with pytest.raises(DataError, match="unsafe-path"):
+        list_items(folder, "train")

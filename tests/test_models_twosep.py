@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner, Result
+from mini_avsbench import write_s4
+from PIL import Image
 from torch import Tensor, nn
 
 from evaluators.errors import DataError
 from models.backbones import build_backbone
 from models.batch import Batch
+from models.cli import main
+from models.listing import list_items
 from models.sound_encoder import SoundEncoder
 from models.twosep import TwoSep, TwosepOptions, build_twosep, instance_maps
 
@@ -121,3 +132,107 @@ def test_numbers_become_maps() -> None:
     maps = instance_maps(numbers, 2)
     assert maps.tolist() == [[[0, 1, 1], [0, 0, 0]], [[0, 0, 0], [0, 0, 1]]]
     assert instance_maps(numbers[None, None]).shape == (1, 1, 20, 2, 3)
+
+
+# ------------------------------------------------------------------------------------------------------ avs-train
+
+SMALL = ["--tiny", "--device", "cpu", "--steps", "2", "--set", "data.size=32", "--set", "data.seconds=0.5"]
+SMALL += ["--set", "loop.batch=2", "--set", "model.options.width=8"]
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments], catch_exceptions=False)
+
+
+def refused(*arguments: object) -> str:
+    """The one line that a call says, for what its user has to mend."""
+    result = call(*arguments)
+    assert (result.exit_code, result.output.count("\n")) == (2, 1), result.output
+    return result.output
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.png"))}
+
+
+def emptied(folder: Path) -> None:
+    """Make all maps of a dataset say that there is nothing."""
+    for path in folder.glob("VPO/*/instances/**/*.png"):
+        Image.fromarray(np.zeros((240, 320), np.uint8)).save(path)
+
+
+@pytest.fixture
+def world(make_toy_dataset: Any, tmp_path: Path) -> Path:
+    """A toy dataset with a sample to validate on, and a variant in which all maps are empty."""
+    folder: Path = make_toy_dataset(tmp_path / "world", "render", ("mirrored",))[0]
+    shutil.copytree(folder / "VPO", folder / "variants/mirrored/VPO")
+    for manifest in (folder / "manifest.jsonl", folder / "variants/mirrored/manifest.jsonl"):
+        rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+        rows[4]["split"] = "val"
+        manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_fit_validates_and_predict_sees_the_maps_of_each_variant(world: Path, tmp_path: Path) -> None:
+    """Soft masks of a network that hears nothing; the variant's pictures are the base's, so only its maps can make a difference."""
+    run, preds = tmp_path / "run", tmp_path / "preds"
+    fit = [
+        "fit",
+        "twosep",
+        "--data",
+        world,
+        "--out",
+        run,
+        *SMALL,
+        "--set",
+        "model.channels=0",
+        "--set",
+        "model.classes=1",
+    ]
+    fit += ["--set", "optim.schedule=constant", "--set", "optim.rate=0.02"]
+    assert call(*fit).exit_code == 0
+    assert (run / "best/model.safetensors").is_file() and (run / "validation.csv").is_file()
+    assert 'instances = "own"' in (run / "config.toml").read_text()
+    predict = ["predict", run, "--data", world, "--variants", "all", "--device", "cpu", "--checkpoint", "last"]
+    assert call(*predict, "--out", preds / "same").exit_code == 0
+    emptied(world / "variants/mirrored")
+    assert call(*predict, "--out", preds / "emptied").exit_code == 0
+    assert files(preds / "same/base") == files(preds / "same/mirrored") == files(preds / "emptied/base")
+    assert files(preds / "emptied/mirrored") != files(preds / "same/mirrored")
+
+
+def test_s4_takes_a_folder_of_maps_and_says_so(tmp_path: Path) -> None:
+    data, maps = write_s4(tmp_path / "data"), tmp_path / "maps"
+    fit = ["fit", "twosep", "--data", data, "--out", tmp_path / "run", *SMALL, "--set", "loop.batch=1", "--quiet"]
+    assert "give --set data.instances=FOLDER" in refused(*fit)
+    assert "give --set data.instances=FOLDER" in refused(*fit, "--set", "data.instances=own")
+    assert not (tmp_path / "run").exists(), "told before training"
+    for split in ("train", "val", "test"):
+        for item in list_items(data, split).items:
+            for frame in item.frames:
+                (maps / frame.image_file).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(np.ones((12, 16), np.uint8)).save(maps / frame.image_file)
+    assert call(*fit, "--set", f"data.instances={maps}").exit_code == 0
+    moved = maps.rename(tmp_path / "moved")
+    assert call(*fit, "--set", f"data.instances={moved}").exit_code == 0, "the same run, which was at its end"
+    predict = ["predict", tmp_path / "run", "--data", data, "--out", tmp_path / "preds", "--device", "cpu"]
+    assert "instance maps are missing" in call(*predict).output, "they lay elsewhere in training"
+    assert call(*predict, "--instances", moved).exit_code == 0
+    assert files(tmp_path / "preds")
+    Image.fromarray(np.eye(12, 16, dtype=np.uint8)).save(next(moved.rglob("test/**/*.png")))
+    assert "other-predictions" in refused(*predict, "--instances", moved)
+
+
+def test_models_of_colours_alone_take_no_maps(world: Path, tmp_path: Path) -> None:
+    fit = ["fit", "tpavi", "--data", world, "--out", tmp_path / "run", *SMALL, "--quiet"]
+    assert "tpavi takes the 3 colours alone; leave it out [bad-config]" in refused(*fit, "--set", "data.instances=own")
+    assert call(*fit).exit_code == 0
+    predict = ["predict", tmp_path / "run", "--data", world, "--out", tmp_path / "preds", "--instances", "own"]
+    assert "takes the 3 colours alone" in refused(*predict)
+
+
+def test_a_world_without_a_map_is_told_before_training(world: Path, tmp_path: Path) -> None:
+    next(world.glob("VPO/VPO-MSMI/instances/*1.png")).unlink()
+    result = call("fit", "twosep", "--data", world, "--out", tmp_path / "run", *SMALL)
+    assert result.output.count("\n") == 1 and "VPO/VPO-MSMI/instances/000000000001.png" in result.output
+    assert result.exit_code == 1 and not (tmp_path / "run").exists()
