@@ -121,7 +121,7 @@ def _holding(
     stored: bool = True,
 ) -> Holding:
     """``stored``: masks hold the ids of the official layout, else indices."""
-    names = ("background", *categories.names)
+    names = categories.at_their_index()
     ids = {category.mask_id if stored else category.index: category.index for category in categories}
     values = {0: 0, **ids, VOID: VOID}
     return Holding("vpo", root, tables, items, form, LABELS, names, values=values, folders=folders, unit="samples")

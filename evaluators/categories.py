@@ -59,6 +59,20 @@ class CategoryTable:
         """All names, by index."""
         return tuple(category.name for category in self.categories)
 
+    def at_their_index(self) -> tuple[str, ...]:
+        """Names with the background at 0 and each category at its index, whatever the table leaves out between them.
+
+        A table of some categories of VPO keeps their indices, and a network or a label map of all fits. What is left out
+        has VPO's name, or ``unused`` with its index.
+        """
+        given = {category.index: category.name for category in self.categories}
+        others = {category.index: category.name for category in vpo_categories() if category.name not in self}
+        last = max(given, default=0)
+        return (
+            "background",
+            *(given.get(index, others.get(index, f"unused {index}")) for index in range(1, last + 1)),
+        )
+
     def by_mask_id(self, mask_id: int) -> Category:
         """The category that ``mask_id`` stands for in a mask file of the official layout."""
         return self._by_mask_id[mask_id]

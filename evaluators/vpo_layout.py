@@ -51,8 +51,8 @@ def _read_built(folder: Path, selection: Selection) -> GroundTruth:
         table = CategoryTable(Category(*row) for row in info.categories)
     except (RecursionError, OverflowError) as error:
         raise DataError("not-a-dataset", folder / DATASET, "is nested too deeply or has numbers without end") from error
-    if [category.index for category in table] != list(range(1, len(table) + 1)):
-        raise DataError("bad-category", folder / DATASET, "the indices of the categories should be 1, 2, 3, ...")
+    if len({category.index for category in table}) < len(table):
+        raise DataError("bad-category", folder / DATASET, "two categories have one index; give each its own")
     samples = [_built_sample(folder, row) for row in _chosen_rows(folder, selection)]
     return _ground_truth(folder, folder / MANIFEST, samples, table, info, [])
 
@@ -137,7 +137,7 @@ def _ground_truth(
         "vpo",
         LABELS,
         settled(samples, where),
-        ("background", *table.names),
+        table.at_their_index(),
         {0: 0, **{category.mask_id: category.index for category in table}, VOID: VOID} if stored else {},
         variant=info.variant if info else "base",
         variants=info.variants if info else (),

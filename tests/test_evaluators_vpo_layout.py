@@ -168,10 +168,20 @@ def test_hostile_samples_are_refused(toy: Path, change: dict[str, Any]) -> None:
         open_ground_truth(toy)
 
 
+def test_some_categories_keep_the_indices_of_all(toy: Path, toy_dataset: Any) -> None:
+    """`vpo build --labels` with four of VPO's categories and one of its own, the 22nd: label maps fit those of all 21."""
+    info, whole = toy_dataset[2], open_ground_truth(toy)
+    chosen = [row for row in info.categories if row[0] in (6, 9, 18)]
+    write_info(toy, replace(info, categories=(*chosen, (23, "whale", 99))))
+    some = open_ground_truth(toy)
+    assert some.categories == (*whole.categories, "unused 22", "whale")
+    assert {value: whole.values[value] for _, _, value in chosen} | {0: 0, 99: 23, 255: 255} == dict(some.values)
+
+
 def test_an_unfinished_or_damaged_set_is_told(toy: Path, toy_dataset: Any) -> None:
     info = toy_dataset[2]
-    write_info(toy, replace(info, categories=((1, "dog", 18), (3, "cat", 17))))
-    with pytest.raises(DataError, match=r"indices of the categories should be 1, 2, 3.*bad-category"):
+    write_info(toy, replace(info, categories=((1, "dog", 18), (1, "cat", 17))))
+    with pytest.raises(DataError, match=r"two categories have one index.*bad-category"):
         open_ground_truth(toy)
     for text in ("[" * 50_000, (toy / DATASET).read_text().replace("18", "1e999", 1)):
         (toy / DATASET).write_text(text)
