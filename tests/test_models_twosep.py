@@ -20,6 +20,7 @@ from models.backbones import build_backbone
 from models.batch import Batch
 from models.cli import main
 from models.listing import list_items
+from models.losses import segmentation_loss
 from models.sound_encoder import SoundEncoder
 from models.twosep import TwoSep, TwosepOptions, build_twosep, instance_maps
 
@@ -112,6 +113,14 @@ def test_gradients_reach_every_parameter(options: dict[str, object]) -> None:
     grouped = [id(p) for group in made.parameter_groups().values() for p in group]
     assert sorted(grouped) == sorted(id(p) for p in made.parameters()), "each parameter in one group, once"
     assert list(losses.parts) == ["segmentation"]
+
+
+def test_the_background_may_weigh_less() -> None:
+    made, one = system(background=0.25).eval(), batch()
+    with torch.no_grad():
+        logits, found = made(one.image, one.sound), made.training_loss(one, torch.Generator()).total
+    assert found == segmentation_loss(logits, one.target, one.annotated, 0.25)
+    assert not torch.isclose(found, segmentation_loss(logits, one.target, one.annotated))
 
 
 def test_pictures_without_maps_are_told() -> None:
@@ -221,6 +230,8 @@ def test_s4_takes_a_folder_of_maps_and_says_so(tmp_path: Path) -> None:
     assert files(tmp_path / "preds")
     Image.fromarray(np.eye(12, 16, dtype=np.uint8)).save(next(moved.rglob("test/**/*.png")))
     assert "other-predictions" in refused(*predict, "--instances", moved)
+    Image.fromarray(np.eye(12, 16, dtype=np.uint8)).save(next(moved.rglob("train/**/*.png")))
+    assert "other-dataset" in call(*fit, "--set", f"data.instances={moved}").output
 
 
 def test_models_of_colours_alone_take_no_maps(world: Path, tmp_path: Path) -> None:
