@@ -123,19 +123,20 @@ _TINY: Tables = {
     "model": {
         "visual": "tiny", "audio": "tiny", "deep_stem": False, "output_stride": 32, "visual_weights": "", "audio_weights": "",
     },
-    "data": {"size": 96, "scales": [], "jitter": [], "workers": 0},
+    "data": {"size": 64, "scales": [], "jitter": [], "workers": 0},
     "optim": {"kind": "adamw", "rate": 2e-3, "weight_decay": 1e-4, "schedule": "onecycle", "parts": {}},
     "loop": {"steps": 1000, "epochs": 0, "batch": 16, "sync_bn": False},
     "source": f"tiny: AdamW, one cycle, 1000 steps; {_CHOSEN}",
 }  # fmt: skip
 _TINY_OPTIONS: Mapping[str, Mapping[str, Any]] = {  # for these encoders and few steps
-    "tpavi": {"width": 64, "background": 0.35},
-    "twosep": {"width": 64, "background": 0.35},
+    "tpavi": {"width": 32, "background": 0.35},
+    "twosep": {"width": 32, "background": 0.35},
     "cavp": {
         "width": 64, "reduced": 32, "hidden": 64, "views": 64, "rates": [1, 2, 3], "background": 0.35, "contrast_weight": 0.1,
+        "bank_seconds": 1.0,
     },
     "avsegformer": {
-        "dim": 64, "queries": 32, "layers": 2, "ffn": 128, "generator_ffn": 128, "hidden": 128, "background": 0.35,
+        "dim": 32, "queries": 16, "layers": 2, "ffn": 64, "generator_ffn": 64, "hidden": 64, "background": 0.35,
     },
 }  # fmt: skip
 
@@ -150,7 +151,7 @@ def recipe(model: str, kind: str, *, tiny: bool = False) -> Tables:
         return found
     cut = merged(merged(found, _TINY), {"model": {"options": _TINY_OPTIONS.get(model, {})}})
     cut["optim"]["parts"] = {}
-    return cut
+    return merged(cut, {"data": {"seconds": 1.0}}) if kind == "vpo" else cut
 
 
 def kind_of(folder: Path) -> str:
