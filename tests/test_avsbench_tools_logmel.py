@@ -92,7 +92,7 @@ def test_int16_and_float32_are_the_same_sound() -> None:
     np.testing.assert_array_equal(log_mel(wave), log_mel((wave / 32768).astype(np.float32)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(15_600, 60_000), st.integers(0, 60_000))
 def test_what_comes_later_changes_nothing_before(samples: int, cut: int) -> None:
     wave = noise(samples)

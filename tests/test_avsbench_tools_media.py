@@ -143,7 +143,7 @@ def twin(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 sides = st.integers(1, 19)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sides, sides, sides, sides, st.integers(0, 2**32 - 1))
 def test_resizing_against_its_slow_twin(height: int, width: int, new_height: int, new_width: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)

@@ -45,7 +45,7 @@ def test_arrays_come_back_as_they_were(kind: Any, order: Any) -> None:
         assert got.dtype == array.dtype.newbyteorder("=") and got.flags.c_contiguous
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrays(np.float32, array_shapes(min_dims=2, max_dims=4, max_side=5)))
 def test_every_float_comes_back_by_its_bits(array: Any) -> None:
     assert decode_array(npy(array), "a.npy").tobytes() == array.tobytes()
@@ -177,7 +177,7 @@ def test_a_damaged_zip() -> None:
     assert refusal(bytes(data), "a.npz").reason == "pred-unreadable"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_changed_bytes_give_an_array_or_a_data_error(data: Any) -> None:
     which = data.draw(st.integers(0, 2))

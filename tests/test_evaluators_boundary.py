@@ -32,7 +32,7 @@ from evaluators.errors import DataError
 
 GOLDENS = Path(__file__).parents[2] / "shared" / "goldens"
 Array = np.ndarray[Any, np.dtype[Any]]
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 
 
 def picture(text: str) -> Array:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evaluators import intervals
 from evaluators.intervals import bootstrap, bootstrap_all, bootstrap_statistic, sample_groups, weights
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

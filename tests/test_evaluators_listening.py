@@ -85,7 +85,7 @@ def test_a_measure_that_is_not_defined_on_one_side_is_left_out_on_both() -> None
     st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1)), min_size=1, max_size=30, unique_by=lambda row: row[0]),
     st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1)), min_size=1, max_size=30, unique_by=lambda row: row[0]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_slow_twin_agrees(before: list[tuple[int, float]], after: list[tuple[int, float]]) -> None:
     base, variant = (
         _result([value for _, value in rows], [0.1] * len(rows), ids=[f"s{n}" for n, _ in rows])

@@ -228,13 +228,13 @@ def slow_half(heat: np.ndarray, rule: str) -> list[list[bool]]:
 
 
 @given(SMALL, st.sampled_from(["ez-vsl", "lvs"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_half_equals_its_slow_twin(heat: np.ndarray, rule: str) -> None:
     assert threshold_half(heat, rule).tolist() == slow_half(heat, rule)
 
 
 @given(arrays(np.float32, (4, 5), elements=FINITE, unique=True))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_without_ties_half_is_half(heat: np.ndarray) -> None:
     stretched = (heat - heat.min()) / (heat.max() - heat.min())
     if len(np.unique(stretched)) == 20 and len(np.unique(1 - stretched)) == 20:
@@ -242,7 +242,7 @@ def test_without_ties_half_is_half(heat: np.ndarray) -> None:
 
 
 @given(st.lists(st.booleans(), min_size=6, max_size=6), st.lists(st.sampled_from([0, 0.5, 1]), min_size=6, max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_ciou_equals_its_slow_twin(mask: list[bool], weights: list[float]) -> None:
     above = below = 0.0
     for chosen, weight in zip(mask, weights, strict=True):
@@ -253,7 +253,7 @@ def test_ciou_equals_its_slow_twin(mask: list[bool], weights: list[float]) -> No
 
 
 @given(st.lists(st.sampled_from([0.05 * i for i in range(21)] + [0.15, 0.3, 0.35, 0.6, 0.7]), min_size=1, max_size=9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_auc_equals_its_slow_twin(values: list[float]) -> None:
     shares = [sum(value >= 0.05 * i for value in values) / len(values) for i in range(21)]
     area = sum((shares[i] + shares[i + 1]) / 2 * 0.05 for i in range(20))
@@ -281,7 +281,7 @@ def slow_average_precision(cious: list[float], confidence: list[float], objects:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 9, 250, 450]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_average_precision_equals_its_slow_twin(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     cious, confidence = rng.random(count).round(1), rng.random(count).round(2)

@@ -243,7 +243,7 @@ def test_gt_labels_by_colour() -> None:
         decode_gt(png(colours), "a.png", LABEL_MAPS)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arrays(np.uint8, (4, 5), elements=st.integers(0, 3)))
 def test_labels_by_colour_twin(labels: Any) -> None:
     colours = {(0, 0, 0): 0, (9, 0, 0): 5, (0, 0, 9): 255, (0, 9, 0): 1}
@@ -264,7 +264,7 @@ def test_colours_of_no_category() -> None:
         decode_gt(png(pixels), "a.png", AVSS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_changed_bytes_give_an_array_or_a_data_error(data: Any) -> None:
     images = (

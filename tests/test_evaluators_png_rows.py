@@ -56,7 +56,7 @@ def decoded(data: bytes, width: int, height: int) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("highest", (0, 2, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 30), st.sampled_from((0, 3)))
 def test_pillow_agrees(highest: int, seed: int, height: int, width: int, colour: int) -> None:
     rng = np.random.default_rng(seed)
@@ -77,7 +77,7 @@ def test_rows_of_no_known_filter_are_left_to_pillow() -> None:
     assert decode_rows(png(rows, 2), 2, 20) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32))
 def test_damaged_files_give_pillows_pixels_or_nothing(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -281,7 +281,7 @@ FILES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(READINGS), st.sampled_from(FILES), st.data())
 def test_any_file_under_any_reading_gives_an_array_or_a_data_error(reading: Reading, file: Any, data: Any) -> None:
     content, name = bytearray(file[0]), file[1]

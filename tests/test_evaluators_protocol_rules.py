@@ -141,7 +141,7 @@ def slow_avs(pred: np.ndarray, gt: np.ndarray) -> tuple[float, float]:
     return sum(js) / len(js), sum(fs) / len(fs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))
 def test_default_protocol_against_its_slow_twin(seed: int, frames: int, height: int, width: int) -> None:
     rng = np.random.default_rng(seed)
@@ -168,7 +168,7 @@ def slow_object(prob: np.ndarray, gt: np.ndarray) -> tuple[float, float]:
     return float(np.mean(js)), float(np.mean(curves, axis=0).max()) if curves else 0.0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from((np.uint8, np.float32)))
 def test_avsbench_object_against_its_slow_twin(seed: int, kind: type) -> None:
     rng = np.random.default_rng(seed)
@@ -180,7 +180,7 @@ def test_avsbench_object_against_its_slow_twin(seed: int, kind: type) -> None:
     assert (got["J"], got["F"]) == pytest.approx(slow_object(prob, gt), abs=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(1, 4))
 def test_any_order_and_any_shards_give_the_same_numbers(seed: int, shards: int) -> None:
     rng = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ from evaluators import results
 from evaluators.errors import DataError
 from evaluators.results import Folder, ProtocolResult, Result, read_result, write_result
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 
 FOLDER = Folder("preds", "labels", 2, "ab" * 32, ("8-bit labels",), "vpo")
 ROW = ProtocolResult(

@@ -32,7 +32,7 @@ GOLDENS = Path(__file__).parents[2] / "shared" / "goldens"
 NAMES = ["MAE", "S", "weighted F", "adaptive F", "mean F", "max F", "adaptive E", "mean E", "max E"]
 SINGLE = ("mae", "s", "weighted_f", "adaptive_f", "adaptive_e")
 Array = np.ndarray[Any, np.dtype[Any]]
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 
 def byte_maps(*, side: int = 7) -> st.SearchStrategy[tuple[Array, Array]]:

@@ -15,7 +15,7 @@ from evaluators import significance
 from evaluators.intervals import bootstrap
 from evaluators.significance import holm, mean_and_deviation, paired_bootstrap, paired_permutation, swap_test
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

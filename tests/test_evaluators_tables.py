@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evaluators.tables import HIGH, LOW, Cell, Number, Style, Table, to_csv, to_latex, to_markdown, to_text
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 
 TABLE = Table(
     ("system", "J", "FDR", "n"),

@@ -85,7 +85,7 @@ def assert_nearly(first: Any, second: Any) -> None:
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_mirrored_draw_is_the_draw_of_the_mirrored_picture(seed: int) -> None:
     drawn = drawn_by(seed, augment=Augment(scales=VPO_AUGMENT.scales))
     plain = replace(drawn, flip=False)
@@ -97,7 +97,7 @@ def test_a_mirrored_draw_is_the_draw_of_the_mirrored_picture(seed: int) -> None:
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_square_is_cut_out_of_the_whole_scaled_picture(seed: int) -> None:
     drawn = replace(drawn_by(seed, augment=Augment(scales=VPO_AUGMENT.scales)), flip=False)
     whole = Image.fromarray(FRAME).resize((drawn.width, drawn.height), Image.Resampling.BICUBIC)
@@ -130,7 +130,7 @@ def test_labels_are_the_nearest_ones(seed: int) -> None:
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_mask_and_position_stay_with_the_object(seed: int) -> None:
     rng = np.random.default_rng(seed)
     left, top = rng.integers(0, 44), rng.integers(0, 32)

@@ -63,7 +63,9 @@ def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
 
 def test_list_names_each_model_with_its_recipes() -> None:
     output = call("list").output
-    assert all(name in output for name in ("tpavi", "twosep", "cavp", "avsegformer", "ECCV 2022", "recipes: s4 ms3 vpo"))
+    assert all(
+        name in output for name in ("tpavi", "twosep", "cavp", "avsegformer", "ECCV 2022", "recipes: s4 ms3 vpo")
+    )
 
 
 @pytest.mark.parametrize("model", ["tpavi", "cavp", "avsegformer"])

@@ -97,7 +97,7 @@ def test_steps_take_the_place_of_epochs_and_back() -> None:
     assert change(by_steps, {"loop": {"epochs": 2}})["loop"] == {"epochs": 2, "steps": 0}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     rate=st.floats(0, 1e6, allow_nan=False),
     name=st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=20),

@@ -111,7 +111,7 @@ def test_phase_is_the_delay_of_a_tone(front: type[FrontEnd]) -> None:
     torch.testing.assert_close(same, torch.tensor([1.0, 0.0]), atol=1e-3, rtol=0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32 - 1),
     loudness=st.tuples(st.floats(0, 1), st.floats(0, 1)),

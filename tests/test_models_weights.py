@@ -220,7 +220,7 @@ def test_old_files_are_read_and_old_torch_is_refused(tmp_path: Path, monkeypatch
     import_official(Net(), path, OFFICIAL_KEYS)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     place=st.integers(0, 10**6),
     byte=st.integers(0, 255),

@@ -69,7 +69,7 @@ SOURCES = st.lists(st.tuples(st.integers(0, 2**30), st.integers(0, 32_767)), min
 
 
 @given(SOURCES, st.sampled_from([law for law in LAWS if law != "room"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_stems_sum_to_the_mixture_exactly(drawn: list[tuple[int, int]], law: str) -> None:
     made = sample(*(source(n / 2**30) for n, _ in drawn), law=law)
     stems, mixed, gain = mix(made, [clip(seed, peak) for seed, (_, peak) in enumerate(drawn)], 60.0)

@@ -138,7 +138,7 @@ def test_another_seed_gives_another_plan() -> None:
     assert plan("ms", *images, seed=1) != plan("ms", *images, seed=2)
 
 
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=30)
 @given(st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6), min_size=1, max_size=12), st.integers(0, 99))
 def test_rules_hold_for_any_material(images: list[list[str]], seed: int) -> None:
     material = Material(tuple(candidate(n + 1, names) for n, names in enumerate(images)), PLENTY[::7])

@@ -175,7 +175,7 @@ def test_position_of_known_masks() -> None:
     assert facts_of_rle(encode_mask(np.ones((3, 7), bool)), 3, 7).position == 0.5
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(lambda mask: bool(mask.any())))
 def test_facts_against_pixels(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
     height, width = mask.shape
@@ -190,7 +190,7 @@ def test_facts_against_pixels(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> None
     assert facts.position * GRID == int(facts.position * GRID)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 33))).filter(lambda mask: bool(mask.any())))
 def test_mirrored_mask_is_at_one_minus_position(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
     height, width = mask.shape
@@ -201,7 +201,7 @@ def test_mirrored_mask_is_at_one_minus_position(mask: np.ndarray[Any, np.dtype[n
     assert flip(mirrored.rle, height, width) == facts.rle
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.text(max_size=20), st.text(st.sampled_from("0123@PQabo_mnO"), max_size=30)))
 def test_any_string_is_a_mask_or_an_error(text: str) -> None:
     try:

@@ -40,7 +40,7 @@ def needs(law: str) -> None:
 
 @pytest.mark.parametrize("law", QUICK)
 @given(position=POSITIONS, share=SHARES, view=VIEWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_flipped_picture_swaps_the_channels(law: str, position: float, share: float, view: float) -> None:
     here = pan(sound(), position, law, field_of_view_degrees=view, area_share=share)
     there = pan(sound(), 1 - position, law, field_of_view_degrees=view, area_share=share)
@@ -49,7 +49,7 @@ def test_a_flipped_picture_swaps_the_channels(law: str, position: float, share: 
 
 
 @given(position=POSITIONS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_flipped_picture_swaps_the_channels_of_the_room(position: float) -> None:
     needs("room")
     np.testing.assert_array_equal(pan(sound(), position, "room"), pan(sound(), 1 - position, "room")[::-1])
@@ -80,7 +80,6 @@ def test_length_is_kept(law: str, samples: int) -> None:
 
 
 @given(position=POSITIONS)
-@settings(deadline=None)
 def test_linear_adds_up_to_mono(position: float) -> None:
     left, right = pan(sound(), position, "linear")
     np.testing.assert_allclose(left + right, sound(), atol=2e-7)
