@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from .config import Config, to_toml
 from .registry import build_system, complete, find_entry
@@ -40,33 +42,23 @@ def _sound(channels: int) -> str:
 
 def _parts(system: System) -> list[str]:
     """A line for each part of the network: parameters in millions, those that are trained."""
-    rows = []
+    parts = [*_opened(system), ("in all", system, list(system.parameters()))]
+    lines = [f"{'part':<20} {'class':<24} {'parameters, M':>14} {'trained, M':>11}"]
+    for name, module, own in parts:
+        count = sum(one.numel() for one in own)
+        trained = sum(one.numel() for one in own if one.requires_grad)
+        lines.append(f"{name:<20} {type(module).__name__:<24} {count / 1e6:>14.3f} {trained / 1e6:>11.3f}")
+    return lines + [f"{name}: {note}" for name, note in weights_notes(system).items() if note != "random weights"]
+
+
+def _opened(system: System, prefix: str = "") -> Iterator[tuple[str, nn.Module, list[nn.Parameter]]]:
+    """Parts with their parameters, those of a system inside a system one by one; what has none is left out."""
     for name, module in system.named_children():
         own = list(module.parameters())
-        rows.append(
-            (name, type(module).__name__, sum(p.numel() for p in own), sum(p.numel() for p in own if p.requires_grad))
-        )
+        if isinstance(module, System):
+            yield from _opened(module, f"{prefix}{name}.")
+        elif own:
+            yield prefix + name, module, own
     alone = list(system.parameters(recurse=False))
     if alone:
-        rows.append(
-            (
-                "(its own)",
-                type(system).__name__,
-                sum(p.numel() for p in alone),
-                sum(p.numel() for p in alone if p.requires_grad),
-            )
-        )
-    every = list(system.parameters())
-    rows.append(
-        (
-            "in all",
-            type(system).__name__,
-            sum(p.numel() for p in every),
-            sum(p.numel() for p in every if p.requires_grad),
-        )
-    )
-    lines = [f"{'part':<20} {'class':<24} {'parameters, M':>14} {'trained, M':>11}"]
-    lines += [
-        f"{name:<20} {kind:<24} {count / 1e6:>14.3f} {trained / 1e6:>11.3f}" for name, kind, count, trained in rows
-    ]
-    return lines + [f"{name}: {note}" for name, note in weights_notes(system).items() if note != "random weights"]
+        yield f"{prefix}(its own)", system, alone

@@ -68,9 +68,10 @@ def test_list_names_each_model_with_its_recipes() -> None:
     )
 
 
-@pytest.mark.parametrize("model", ["tpavi", "cavp", "avsegformer"])
+@pytest.mark.parametrize("model", ["tpavi", "twosep", "cavp", "avsegformer"])
 def test_show_tells_parts_parameters_recipe_and_source(model: str) -> None:
     output = call("show", model, "--tiny").output
+    assert ("network.visual" in output) == (model == "twosep")  # a network in a network is opened
     assert all(
         word in output
         for word in ("source ", "parameters, M", "visual", "TinyBackbone", "in all", "[loop]", "batch = 16")
