@@ -81,6 +81,17 @@ def test_msmi_has_a_category_twice_with_a_clip_of_its_own_each() -> None:
         assert len({source.clip.video_id for source in sample.sources}) == len(sample.sources)
 
 
+def test_of_a_pair_one_may_be_silent_and_either_is() -> None:
+    images = [candidate(n, ["dog", "dog"]) for n in range(1, 30)]
+    alone = plan("msmi", *images, msmi_base=False, pair_probability=0.0)
+    assert len(alone) == 29 and all(heard(sample) == ["dog"] and len(sample.silent) == 1 for sample in alone)
+    first = [sample.sources[0].instance.annotation_id < sample.silent[0].annotation_id for sample in alone]
+    assert 5 < sum(first) < 24
+    both = [len(sample.sources) for sample in plan("msmi", *images, msmi_base=False, pair_probability=0.5)]
+    assert set(both) == {1, 2}
+    assert plan("msmi", *images, pair_probability=1.0) == plan("msmi", *images)
+
+
 def test_msmi_holds_the_samples_of_ms_unchanged() -> None:
     images = [candidate(n, ["dog", "cat", "cow"] if n % 2 else ["dog", "dog"]) for n in range(1, 9)]
     everything = make_plan(Material(tuple(images), PLENTY), Settings(split="all", test_fraction=0.0)).samples

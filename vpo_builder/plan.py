@@ -147,6 +147,9 @@ class _Planner:
         category = double[rng.integers(len(double))]
         same = [instance for instance in able if instance.category == category]
         pair = [same[k] for k in sorted(rng.choice(len(same), 2, replace=False))]
+        if self.settings.pair_probability < 1 and rng.random() >= self.settings.pair_probability:
+            silenced = pair.pop(int(rng.integers(2)))
+            able = [instance for instance in able if instance is not silenced]
         kept = self._keep(able, rng, pair)
         return [pair, *([instance] for instance in kept if instance not in pair)]
 

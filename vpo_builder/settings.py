@@ -66,6 +66,12 @@ class Settings:
     keep_probability: float = _option(
         0.5, "Chance that an object keeps its sound where there are more than two.", low=0.0, high=1.0
     )
+    pair_probability: float = _option(
+        1.0,
+        "MSMI: chance that both of two instances of one category sound, as in the paper; else only the side tells which.",
+        low=0.0,
+        high=1.0,
+    )
     max_sources: int = _option(5, "Most sounding objects in a sample.", low=2, high=254)
     clip_uses: int = _option(1, "How often a clip may be used in one setting.", low=1)
     quota: int | None = _option(None, "Most sources of a category in each split of a setting.", low=1)
