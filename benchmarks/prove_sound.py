@@ -2,10 +2,11 @@
 
     python benchmarks/prove_sound.py [--out proof] [--models cavp tpavi avsegformer] [--seeds 3] [--steps 1000] [--jobs 1]
 
-Builds VPO of six categories from the embedded sample world with all counterfactual variants. In its MSMI every picture has two
-of one category, of which one sounds (`--pair-probability 0`): only the side tells which. Trains every version by the tiny
-recipe on all three settings, predicts on the test split and scores with `avs-eval`: J by setting (ss, ms, msmi), as Fig. 7 of the VPO paper sets mono beside stereo,
-and J of the same pictures without sound (muted) and with the sounds of what isn't there (shuffled), against the same gt.
+Builds VPO of six categories from the embedded sample world with all counterfactual variants. In its MSMI every picture has
+two of one category, of which one sounds (`--pair-probability 0`): only the side tells which. Trains every version by the tiny
+recipe on all three settings, predicts on the test split and scores with `avs-eval`: J by setting, as Fig. 7 of the VPO paper
+sets mono beside stereo, and J of the same pictures without sound (muted) and with the sounds of what isn't there (shuffled),
+against the same gt.
 Then the best run that hears is asked what it owes to the sound (`avs-eval listen`).
 
 Runs resume: the same command goes on, and finished runs are not trained again. One seed of all versions comes before the next
