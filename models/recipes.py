@@ -135,9 +135,7 @@ _TINY_OPTIONS: Mapping[str, Mapping[str, Any]] = {  # for these encoders and few
         "width": 64, "reduced": 32, "hidden": 64, "views": 64, "rates": [1, 2, 3], "background": 0.35, "contrast_weight": 0.1,
         "bank_seconds": 1.0,
     },
-    "avsegformer": {
-        "dim": 32, "queries": 16, "layers": 2, "ffn": 64, "generator_ffn": 64, "hidden": 64, "background": 0.35,
-    },
+    "avsegformer": {"dim": 32, "queries": 16, "layers": 2, "ffn": 64, "generator_ffn": 64, "hidden": 64},
 }  # fmt: skip
 
 
