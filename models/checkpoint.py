@@ -111,6 +111,19 @@ def load_weights(path: Path, system: nn.Module, model: Mapping[str, Any]) -> Car
     return card
 
 
+def start_from(source: Path, system: nn.Module) -> None:
+    """Begin with all weights of another run (its best, or last where there is none) or of its file, whatever it was trained on.
+
+    Raises ``DataError``: ``no-checkpoint``, ``weights-mismatch`` where a tensor doesn't fit, those of :func:`read_card`.
+    """
+    path = chosen_weights(source) if source.is_dir() else source
+    read_card(path)
+    import_official(system, path, KeyMap())
+    for part in system.modules():
+        if hasattr(part, "weights_note"):
+            part.weights_note = f"of {source}"  # type: ignore[assignment]
+
+
 def require_same_model(card: Card, model: Mapping[str, Any], where: object) -> None:
     """``DataError`` ``checkpoint-mismatch`` unless the card's network is this one; where its weights began doesn't matter."""
     theirs = {name: value for name, value in card.config.get("model", {}).items() if not name.endswith("_weights")}

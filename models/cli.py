@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, path_type=Path)
 DEVICE = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default=None, help="A GPU where there is one, by default."
 )
@@ -81,6 +82,9 @@ def _config_options(command: Any) -> Any:
 @click.option("--setting", "settings", multiple=True, help="ss, ms, msmi of VPO; v1s, v1m, v2 of AVSS; all by default.")
 @click.option("--out", type=NEW_FOLDER, help="The run's folder; runs/MODEL by default. The same again goes on.")
 @_config_options
+@click.option(
+    "--start", type=EXISTING, help="Begin with the weights of another run (its folder or a file), to fine-tune."
+)
 @click.option("--steps", type=click.IntRange(1), help="Train this many steps instead of the recipe's length.")
 @click.option("--seed", type=click.IntRange(0), help="Of weights, order and everything that is drawn.")
 @click.option("--tensorboard", is_flag=True, help="Also write curves for TensorBoard.")
@@ -89,7 +93,7 @@ def _config_options(command: Any) -> Any:
 @_told
 def fit(
     model: str, data: Path | None, settings: tuple[str, ...], out: Path | None, tiny: bool, config_file: Path | None,
-    changes: tuple[str, ...], steps: int | None, seed: int | None, tensorboard: bool, device: str | None, quiet: bool,
+    changes: tuple[str, ...], start: Path | None, steps: int | None, seed: int | None, tensorboard: bool, device: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Train MODEL (`avs-train list`) by its recipe for the data. Several processes: torchrun --nproc-per-node N -m models.cli fit ...
 
@@ -101,12 +105,13 @@ def fit(
 
     find_entry(model)  # a slip there is told before what the data lacks
     _check_packages()
-    own: dict[str, Any] = {"loop": {}, "data": {}}
+    own: dict[str, Any] = {"loop": {}, "data": {}, "model": {}}
     for table, name, value in (
         ("loop", "steps", steps),
         ("loop", "seed", seed),
         ("data", "dir", data),
         ("data", "settings", settings),
+        ("model", "start_weights", start),
     ):
         if value not in (None, ()):
             own[table][name] = str(value) if isinstance(value, Path) else value

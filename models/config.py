@@ -51,6 +51,7 @@ class ModelConfig:
     deep_stem: bool = False
     visual_weights: str = ""  # "" random, a file, or a name
     audio_weights: str = ""
+    start_weights: str = ""  # a run's folder, or a weights file of one: all of its weights, over those of the encoders
     audio_missing: str = _one_of("repeat", "zeros")  # VGGish's examples beyond the end of the sound
     options: Mapping[str, Any] = field(default_factory=dict)  # of the network, checked by the registry
 

@@ -16,7 +16,7 @@ from evaluators.scoring import Scorer
 from .augment import Augment
 from .balanced import listing_weights
 from .batch import Batch
-from .checkpoint import Card, versions
+from .checkpoint import Card, start_from, versions
 from .config import Config, DataConfig, identity
 from .data import AvsData, Loader, View, make_loader
 from .instances import with_instances
@@ -82,6 +82,8 @@ def make_job(config: Config, listing: Listing, rank: int, world: int, device: to
         )
     torch.manual_seed(loop.seed)
     system = build_system(config.model, config.model.classes)
+    if config.model.start_weights:
+        start_from(Path(config.model.start_weights), system)
     card = Card(
         identity(config),
         config.model.classes,

@@ -12,6 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from mini_avsbench import write_avss, write_ms3, write_s4
+from safetensors.torch import load_file
 
 from models import recipes, registry
 from models.cli import main
@@ -20,6 +21,7 @@ from models.registry import Entry
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "numpy", "transformers", "accelerate", "PIL", "scipy"}
+WIDER = ["--set", "model.options.hidden=5"]
 FAST = ["--device", "cpu", "--quiet", "--set", "loop.validate_every=0"]
 
 
@@ -128,6 +130,24 @@ def test_what_is_wrong_is_one_line(
     toy_dataset: tuple[Path, Any, Any], tmp_path: Path, arguments: list[str], words: str
 ) -> None:
     assert words in refused("fit", "toy", "--data", toy_dataset[0], "--out", tmp_path / "run", *FAST, *arguments)
+
+
+def test_fine_tuning_begins_where_another_run_ended(toy_dataset: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    """At rate 0 nothing moves: the weights are still the other run's, of its folder or of its file; without --start they aren't."""
+    data, weights = toy_dataset[0], "last/model.safetensors"
+    assert call("fit", "toy", "--data", data, "--out", tmp_path / "a", *FAST, "--set", "optim.rate=0.05").exit_code == 0
+    still = ["--seed", 1, "--set", "optim.rate=0", "--set", "optim.kind=sgd"]
+    for run, start in (("b", ["--start", tmp_path / "a"]), ("c", ["--start", tmp_path / "a" / weights]), ("d", [])):
+        assert call("fit", "toy", "--data", data, "--out", tmp_path / run, *FAST, *still, *start).exit_code == 0
+    first, *others = (load_file(tmp_path / run / weights) for run in "abcd")
+    trained = [name for name in first if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    same = [all(torch.equal(first[name], other[name]) for name in trained) for other in others]
+    assert same == [True, True, False]
+    assert f'start_weights = "{tmp_path / "a"}"' in (tmp_path / "b/config.toml").read_text()
+    wrong = call("fit", "toy", "--data", data, "--out", tmp_path / "e", *FAST, "--start", tmp_path / "a", *WIDER)
+    assert wrong.exit_code == 1 and "audio.bias is (4,) float32, expected (5,) float32 [weights-shape]" in wrong.output
+    empty = call("fit", "toy", "--data", data, "--out", tmp_path / "f", *FAST, "--start", data)
+    assert empty.exit_code == 1 and "no-checkpoint" in empty.output
 
 
 def test_no_data_tells_how_to_make_some() -> None:
