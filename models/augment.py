@@ -1,9 +1,10 @@
 """Changes to a training sample under which picture, mask and sound stay consistent: draw first, then apply.
 
 In the order of CAVP's augmentation: mirror the picture, scale it by one of some factors, change its colours, cut a square out at
-random (filled up on the right and below with the mean colour and VOID). The other way is to bring the picture to the square
-whole. A mirrored picture swaps the channels of the sound. Where a scaled picture was cut, a source may be heard where it now
-is (``follow``) or where it was in the whole picture (``keep``, as the official code does).
+random (filled up on the right and below with the mean colour and VOID). The other ways are to bring the picture to the square
+whole, and to take the middle of it, as the official loaders of AVSBench-semantic do in training. A mirrored picture swaps the
+channels of the sound. Where a scaled picture was cut, a source may be heard where it now is (``follow``) or where it was in the
+whole picture (``keep``, as the official code does).
 
 Source: CAVP 96a6c34 ``dataset/vpo_stereo/*/visual/visual_aug.py``; its paper, implementation details.
 """
@@ -39,10 +40,15 @@ class Augment:
         0.0,
         0.0,
     )  # most change of brightness, contrast, saturation, hue
+    middle: bool = (
+        False  # instead of scales: the short side becomes that of the square, which is the middle of the long one
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.flip <= 1 or any(not 0 < scale <= 8 for scale in self.scales):
             raise ValueError(f"flip {self.flip}, scales {self.scales}; expected 0 to 1, and factors over 0 up to 8")
+        if self.middle and self.scales:
+            raise ValueError(f"the middle square and scales {self.scales}; choose one of the two")
         if len(self.jitter) != 4 or not 0 <= min(self.jitter) <= max(self.jitter) <= 1 or self.jitter[3] > 0.5:
             raise ValueError(f"jitter {self.jitter}; expected four strengths from 0 to 1, that of hue up to 0.5")
 
@@ -84,6 +90,9 @@ def draw(augment: Augment, size: int, width: int, height: int, rng: np.random.Ge
         scale = augment.scales[int(pick * len(augment.scales))]
         scaled = [max(1, int(side * scale)) for side in (width, height)]
     left, top = (int(spot * (max(0, side - size) + 1)) for spot, side in zip(spots, scaled, strict=True))
+    if augment.middle:
+        scaled = [size * side // min(width, height) for side in (width, height)]
+        left, top = (round((side - size) / 2) for side in scaled)
     brightness, contrast, saturation, hue = (float(number) for number in signs * augment.jitter)
     return Drawn(
         size=size,

@@ -68,6 +68,7 @@ class DataConfig:
     seconds: float = _at_least(0.1, 3.0)  # of sound
     flip: float = _at_least(0, 0.0, 1)  # chance to mirror picture and sound
     scales: tuple[float, ...] = ()  # one is drawn, then a square is cut out; () brings the whole picture to the square
+    middle: bool = False  # train on the middle square of each picture, instead of scales or the whole
     jitter: tuple[float, ...] = ()  # strength of brightness, contrast, saturation, hue
     follow: bool = True  # the sound's place follows the crop; False as CAVP's code
     pad_frames: int = _at_least(0, 0)  # videos of fewer frames are filled up to this number; 0 as they are

@@ -193,7 +193,7 @@ def _check(listing: Listing, view: View) -> None:
         raise ValueError(f"{view}: expected 0 to 2 channels, position follow or keep, pad_label 0 or {VOID}")
     if view.instances and not listing.instances:
         raise ValueError("a view of instances, expected a listing of `with_instances`")
-    cut = view.augment is not None and bool(view.augment.scales)
+    cut = view.augment is not None and (bool(view.augment.scales) or view.augment.middle)
     if cut and view.position == "follow" and view.channels == 2:
         mixed = next((item for item in listing.items if item.sound_file), None)
         if mixed is not None:

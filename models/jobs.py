@@ -150,10 +150,10 @@ def _channels(count: int) -> Any:
 
 
 def _augment(data: DataConfig) -> Augment | None:
-    if not (data.flip or data.scales or data.jitter):
+    if not (data.flip or data.scales or data.jitter or data.middle):
         return None
     brightness, contrast, saturation, hue = data.jitter or (0.0,) * 4
     try:
-        return Augment(data.flip, data.scales, (brightness, contrast, saturation, hue))
+        return Augment(data.flip, data.scales, (brightness, contrast, saturation, hue), data.middle)
     except ValueError as error:
         raise DataError("bad-config", "data", str(error)) from error

@@ -66,6 +66,7 @@ _ROWS: Mapping[tuple[str, str], Tables] = {
     ("tpavi", "ms3"): {"loop": {"epochs": 30}, "model": {"options": {"matching": 0.5}}, "source": _TPAVI_SOURCE},
     ("tpavi", "avss"): {
         "loop": {"epochs": 60},
+        "data": {"middle": True},
         "model": {
             "audio_missing": "zeros",
             "options": {"matching": 0.5, "reduction": "mean", "window": 5, "align_bias": False},
@@ -102,7 +103,8 @@ _ROWS: Mapping[tuple[str, str], Tables] = {
         "loop": {"batch": 2, "epochs": 60}, "optim": {"parts": {"visual": {"frozen_epochs": 10}}}, "source": _FORMER_SOURCE,
     },
     ("avsegformer", "avss"): {
-        "model": {"audio_missing": "zeros"}, "loop": {"batch": 4, "epochs": 30}, "source": _FORMER_SOURCE,
+        "model": {"audio_missing": "zeros"}, "data": {"middle": True}, "loop": {"batch": 4, "epochs": 30},
+        "source": _FORMER_SOURCE,
     },
     ("avsegformer", "vpo"): {
         "loop": {"batch": 16, "epochs": 80},

@@ -129,6 +129,21 @@ def test_labels_are_the_nearest_ones(seed: int) -> None:
     assert np.array_equal(apply_to_labels(LABELS, resized(24)), slow_labels(LABELS, resized(24)))
 
 
+@pytest.mark.parametrize(("width", "height"), [(300, 240), (240, 301), (224, 224), (641, 480)])
+def test_the_middle_square_is_that_of_the_official_loader(width: int, height: int) -> None:
+    """OpenNLPLab/AVSBench, avss/color_dataloader.py: the short side to size, rounded down, then the middle, halves to even."""
+    size, picture = 96, np.random.default_rng(width).integers(0, 255, (height, width), np.uint8)
+    drawn = draw(Augment(flip=0, middle=True), size, width, height, np.random.default_rng(0))
+    wide, high = (int(width * size / height), size) if width > height else (size, int(height * size / width))
+    left, top = round((wide - size) / 2.0), round((high - size) / 2.0)
+    assert (drawn.width, drawn.height, drawn.left, drawn.top) == (wide, high, left, top)
+    rows, columns = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in ((high, height), (wide, width)))
+    expected = picture[rows][:, columns][top : top + size, left : left + size]
+    np.testing.assert_array_equal(apply_to_labels(picture, drawn), expected)
+    with pytest.raises(ValueError, match="choose one of the two"):
+        Augment(middle=True, scales=(1.0,))
+
+
 @given(seeds)
 @settings(max_examples=60)
 def test_mask_and_position_stay_with_the_object(seed: int) -> None:
