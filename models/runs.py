@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,13 @@ def import_run(config: Config, file: Path, folder: Path) -> list[str]:
     """Write a run of published weights, ready to predict; returns lines that say what came of the file. Raises ``DataError``."""
     listing = list_items(config.data.dir, config.data.train_split, config.data.settings)
     config = settled(config, listing)
-    system = build_system(config.model, config.model.classes)
+    system = build_system(replace(config.model, visual_weights=""), config.model.classes)  # the file has those
     report = import_weights(system, file)
+    notes = _kept_notes(system, report.missing)
+    if any(note.startswith("random") for note in notes.values()):
+        found = "; ".join(f"{name}: {note}" for name, note in notes.items())
+        remedy = "give them: --set model.audio_weights=vggish-10086976.pth"
+        raise DataError("weights-missing", file, f"holds no weights of the sound encoder ({found}); {remedy}")
     claim(folder, config)
     loop = config.loop
     card = checkpoint.Card(
@@ -73,7 +79,16 @@ def import_run(config: Config, file: Path, folder: Path) -> list[str]:
     reasons = Counter(reason for _, reason in report.dropped)
     told = [f"import   {file}: {len(report.loaded)} tensors into {folder}"]
     told += [f"dropped  {count} tensors: {reason}" for reason, count in reasons.items()]
-    return told + ([f"kept     {len(report.missing)} as built, which the file may lack"] if report.missing else [])
+    return told + [f"beside   {name}: {note}" for name, note in notes.items()]
+
+
+def _kept_notes(system: System, missing: Sequence[str]) -> dict[str, str]:
+    """What the encoders hold that an imported file has no tensor of, by the encoder's name in the network."""
+    return {
+        name: note
+        for name, note in weights_notes(system).items()
+        if sum(one.startswith(f"{name}.") for one in missing) == len(system.get_submodule(name).state_dict())
+    }
 
 
 def write_facts(folder: Path, job: Job, config: Config, device: str, processes: int) -> None:

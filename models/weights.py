@@ -9,6 +9,7 @@ transformers, which are those of ``Backbone.body``. A system's own map takes the
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -190,6 +191,9 @@ def _locate(weights: str) -> Path | None:
 def _from_hub(hub: Any, errors: Any, name: str) -> Path | None:
     """The cache is asked first: then a machine without network needs no time to find that out."""
     unreachable = (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)
+    logging.getLogger("huggingface_hub").setLevel(
+        logging.ERROR
+    )  # it tells of each attempt; the note says what came of them
     for cached in (True, False):
         for file in _HUB_FILES:
             try:
