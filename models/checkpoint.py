@@ -118,7 +118,9 @@ def start_from(source: Path, system: nn.Module) -> None:
     """
     path = chosen_weights(source) if source.is_dir() else source
     read_card(path)
-    import_official(system, path, KeyMap())
+    import_official(
+        system, path, KeyMap(dropped=((r"bank\.", "sounds that the other run heard"),), lacking=(r"bank\.",))
+    )
     for part in system.modules():
         if hasattr(part, "weights_note"):
             part.weights_note = f"of {source}"  # type: ignore[assignment]
