@@ -152,20 +152,20 @@ def summaries(runs: Sequence[Run]) -> Iterator[tuple[str, str, dict[str, Number]
 
 
 def figure(rows: Sequence[tuple[str, str, dict[str, Number]]], title: str, note: str) -> str:
-    """Dots with intervals, a panel for each score."""
+    """Dots with intervals: J with the sound as it is, and with left and right exchanged."""
     labels = [
         Row(version, model if number == 0 or rows[number - 1][0] != model else "")
         for number, (model, version, _) in enumerate(rows)
     ]
     panels = []
-    for name in rows[0][2]:
+    for name in ("J", "mirrored"):
         marks = [
             None
             if math.isnan(found[name].value)
             else Mark(found[name].value, found[name].low, found[name].high, f"{found[name].value:.0f}")
             for *_, found in rows
         ]
-        panels.append(Panel("J (%)" if name == "J" else f"J, {name}", (Series(tuple(marks)),), range=(0, TOP)))
+        panels.append(Panel("J (%)" if name == "J" else "J, mirrored (%)", (Series(tuple(marks)),), range=(0, TOP)))
     return draw_rows(title, labels, panels, note)
 
 
