@@ -54,6 +54,7 @@ class Change:
 _SIDE = ("the sound's side is used", "no use of the sound's side is seen")
 _EDGE = ("the side is used, or so much level between the channels is strange to the model (see mirrored)", _SIDE[1])
 _SOUND = ("the sound is used", "the prediction ignores the sound")
+_WHAT = ("it matters what sounds", "it doesn't matter what sounds")
 _SAME = ("it matters which recording of a category is heard", "any recording of the category does as well")
 _MOVED, _ANOTHER, _NOTHING = "sound moved", "another recording", "nothing that is seen sounds"
 CHANGES: Mapping[str, Change] = {
@@ -61,8 +62,8 @@ CHANGES: Mapping[str, Change] = {
     "wrong-side": Change(_MOVED, "each source at the far edge of the other side", *_EDGE),
     "swapped": Change(_ANOTHER, "another clip of the same category", *_SAME),
     "silence": Change(_NOTHING, "nothing", *_SOUND),
-    "noise": Change(_NOTHING, "noise at each source's place", *_SOUND),
-    "off-screen": Change(_NOTHING, "clips of categories that the image lacks", *_SOUND),
+    "noise": Change(_NOTHING, "noise at each source's place", *_WHAT),
+    "off-screen": Change(_NOTHING, "clips of categories that the image lacks", *_WHAT),
 }
 _OTHER = Change("other changes", "", *_SOUND)
 _ORDER = list(CHANGES)

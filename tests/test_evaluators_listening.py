@@ -122,7 +122,7 @@ def _fallen(name: str, fall: float, spread: float = 0.2) -> Listening:
         ("swapped", 0.2, ": it matters which recording of a category is heard"),
         ("swapped", 0.01, ": any recording of the category does as well"),
         ("silence", 0.3, ": the sound is used"),
-        ("noise", 0.02, ": the prediction ignores the sound"),
+        ("noise", 0.02, ": it doesn't matter what sounds"),
         ("mirrored", -0.3, "J rises by 30.0 (25.0 to 35.0): the change is noticed, but J is better under it"),
         ("reversed", 0.3, ": the sound is used"),
     ],
@@ -165,7 +165,7 @@ def test_against_an_empty_gt_the_predicted_area_is_judged() -> None:
     assert heard.says == "predicted area falls from 10.0 % to 1.0 %, nothing in 20 of 40 samples: the sound is used"
     deaf = _result([0] * 40, [0.09, 0.11] * 20, ids, empty=True)
     says = listen(base, {"noise": deaf}).variants[0].says
-    assert says.endswith("nothing in 0 of 40 samples: the prediction ignores the sound")
+    assert says.endswith("nothing in 0 of 40 samples: it doesn't matter what sounds")
     assert "does not change, from 10.0 % to 10.0 %" in says
 
 
