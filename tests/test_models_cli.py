@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from models import recipes, registry
 from models.cli import main
+from models.official_weights import ImportReport
 from models.recipes import kind_of
 from models.registry import Entry
 
@@ -194,6 +195,25 @@ def test_published_weights_that_are_none_are_refused(toy_dataset: tuple[Path, An
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_an_import_leaves_no_sound_encoder_random(
+    toy_dataset: tuple[Path, Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The official file of TPAVI holds no VGGish; whoever lacks it is told, and gets no run that hears nothing."""
+    file = tmp_path / "w.pth"
+    file.touch()
+    words = ["import", "tpavi", file, "--data", toy_dataset[0], "--tiny", "--out", tmp_path / "run"]
+    for lacking, code, told in (("audio.", 1, "holds no weights of the sound encoder"), ("nothing", 0, "into")):
+        monkeypatch.setattr(
+            "models.runs.import_weights",
+            lambda system, file, prefix=lacking: ImportReport(
+                (), (), tuple(name for name in system.state_dict() if name.startswith(prefix)), ()
+            ),
+        )
+        result = call(*words)
+        assert result.exit_code == code and told in result.output, result.output
+        assert (tmp_path / "run").exists() == (code == 0)
 
 
 def test_the_kind_of_a_dataset(toy_dataset: tuple[Path, Any, Any], tmp_path: Path) -> None:
