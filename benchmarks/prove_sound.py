@@ -200,7 +200,7 @@ def main() -> None:
     runs = all_runs(arguments.out, arguments.models, arguments.versions, arguments.seeds)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         list(pool.map(lambda run: train_and_score(run, world, arguments.steps), runs))
-    note = f"J (protocol avs) on the test split of the twins, {arguments.steps} steps, {arguments.seeds} seeds"
+    note = f"J (protocol avs) on the test split of the twins, {arguments.steps} steps, {arguments.seeds} seed{'s' * (arguments.seeds > 1)}"
     write_proof(runs, arguments.out, note)
     best = max((run for run in runs if run.hears), key=lambda run: scores(run)["J"])
     predict(best, world, ["all"])

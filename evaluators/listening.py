@@ -234,7 +234,8 @@ def _warnings(base: Result, other: Result, heard: Heard) -> Iterator[str]:
     if dict(other.flags) != dict(base.flags):
         yield f"{name}: scored with other flags than the base: {_flags(other)} and {_flags(base)}"
     if heard.left_out:
-        yield f"{name}: {heard.left_out} samples of the base are not in it and are left out on both sides"
+        some = "1 sample of the base is" if heard.left_out == 1 else f"{heard.left_out} samples of the base are"
+        yield f"{name}: {some} not in it and left out on both sides"
     if heard.samples < FEW:
         yield f"{name}: {heard.samples} samples are too few to trust an interval"
 

@@ -114,7 +114,8 @@ def load_weights(path: Path, system: nn.Module, model: Mapping[str, Any]) -> Car
 def start_from(source: Path, system: nn.Module) -> None:
     """Begin with all weights of another run (its best, or last where there is none) or of its file, whatever it was trained on.
 
-    Raises ``DataError``: ``no-checkpoint``, ``weights-mismatch`` where a tensor doesn't fit, those of :func:`read_card`.
+    Raises ``DataError``: ``no-checkpoint``, ``weights-mismatch`` and ``weights-shape`` where it is of another network, those of
+    :func:`read_card`.
     """
     path = chosen_weights(source) if source.is_dir() else source
     read_card(path)

@@ -214,7 +214,7 @@ def test_listen_asks_for_the_samples_of_each_variant(make_toy_dataset: Callable[
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((gt / sample.mask_file).read_bytes())
     heard = run("listen", tmp_path / "preds", gt, "--json", tmp_path / "heard.json").output
-    assert f"silence        {len(tested) - 1}" in heard and "1 samples of the base are not in it" in heard
+    assert f"silence        {len(tested) - 1}" in heard and "1 sample of the base is not in it" in heard
     (tmp_path / "preds/silence" / tested[1].mask_file).unlink()
     assert "there is no prediction for this frame" in run("listen", tmp_path / "preds", gt, code=1).output
 
