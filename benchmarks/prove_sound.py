@@ -144,9 +144,9 @@ def scores(run: Run) -> dict[str, float]:
 
 
 def summary(values: Sequence[float]) -> Number:
-    """Mean and 95 % interval over seeds (Student's t)."""
+    """Mean and 95 % interval over seeds (Student's t); NaN where there is nothing to take away."""
     mean = statistics.fmean(values)
-    if len(values) < 2:
+    if len(values) < 2 or math.isnan(mean):
         return Number(mean)
     half = T_975.get(len(values) - 1, 1.96) * statistics.stdev(values) / math.sqrt(len(values))
     return Number(mean, mean - half, mean + half)
