@@ -39,6 +39,7 @@ from .results import Result
 
 LOWER_IS_BETTER = frozenset({"FDR", "FPR", "S", "MAE", "J decay", "F decay"})
 FEW = 20  # samples, below which intervals are too narrow
+LEAST = 0.0005  # a change that shows in a table: smaller ones say nothing, even where their interval is without 0
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _agreement(result: Result, seed: int) -> Estimate:
 
 
 def _says(heard: Heard, measure: str) -> str:
-    """What a variant shows, by whether the interval of the fall holds 0."""
+    """What a variant shows, by whether the interval of the fall holds 0, and the fall is one to speak of."""
     if heard.unchanged == heard.samples:
         return f"no sample's numbers change: {heard.change.keeps}"
     area = _area(heard)
@@ -193,9 +194,13 @@ def _shown(fall: Estimate, change: Change, otherwise: str) -> str:
     """``fall``: by how much it is worse under the variant."""
     if math.isnan(fall.low):
         return "too few samples to say more"
-    if not fall.differs:
+    if not _differs(fall):
         return change.keeps
     return change.falls if fall.value > 0 else f"the change is noticed, but {otherwise}"
+
+
+def _differs(fall: Estimate) -> bool:
+    return fall.differs and abs(fall.value) >= LEAST
 
 
 def _moved(fall: Estimate, measure: str) -> str:
@@ -206,7 +211,7 @@ def _moved(fall: Estimate, measure: str) -> str:
         verb = "falls"
     interval = f" ({_points(fall.low)} to {_points(fall.high)})"
     text = f"{verb} by {_points(fall.value)}{'' if math.isnan(fall.low) else interval}"
-    return f"{measure} {text}" if fall.differs or math.isnan(fall.low) else f"{measure} does not change, it {text}"
+    return f"{measure} {text}" if _differs(fall) or math.isnan(fall.low) else f"{measure} does not change, it {text}"
 
 
 def _area(heard: Heard) -> str:
@@ -214,7 +219,7 @@ def _area(heard: Heard) -> str:
     if heard.silent is None or not (heard.empty_gt or heard.change.group == _NOTHING):
         return ""
     before, after = (f"{_points(one.value)} %" for one in (heard.area.base, heard.area.score))
-    verb = ("falls" if heard.area.fall.value > 0 else "rises") if heard.area.fall.differs else "does not change,"
+    verb = ("falls" if heard.area.fall.value > 0 else "rises") if _differs(heard.area.fall) else "does not change,"
     return f"predicted area {verb} from {before} to {after}, nothing in {heard.silent} of {heard.samples} samples"
 
 

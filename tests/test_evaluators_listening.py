@@ -135,6 +135,16 @@ def test_the_line_says_what_the_interval_allows(name: str, fall: float, words: s
     assert _numbers(says)[: len(_numbers(words))] == pytest.approx(_numbers(words), abs=0.7)
 
 
+def test_a_fall_that_no_table_shows_is_none() -> None:
+    steady = _fallen("mirrored", 0.0004, spread=0.0).variants[0]
+    assert steady.measures["J"].fall.low == pytest.approx(0.0004)  # without 0
+    assert steady.says.startswith("J does not change, it falls by 0.0 (0.0 to 0.0): no use of the sound's side is seen")
+    assert (
+        "falls by 0.1 (0.1 to 0.1): the sound's side is used"
+        in _fallen("mirrored", 0.0006, spread=0.0).variants[0].says
+    )
+
+
 def _numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"[0-9]+\.[0-9]", text)]
 
