@@ -40,6 +40,7 @@ from .weights import PVT_KEYS, RESNET_KEYS
 
 DEAF_WIDTH = 128  # of the token in place of sound: VGGish's
 _GROUPS = 32  # that channels are normalised in
+_LEAST_CHANNELS = 16  # before the classifier: it has no bias, and of a few weights all may begin positive
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,9 @@ class Output(nn.Module):
         super().__init__()
         self.classes = classes
         self.wide = nn.Conv2d(dim, dim // 2, 3, padding=1)
-        self.narrow = nn.Conv2d(dim // 2, dim // 8, 3, padding=1)
-        self.classify = nn.Conv2d(dim // 8, classes, 1, bias=False)
+        narrow = max(dim // 8, _LEAST_CHANNELS)
+        self.narrow = nn.Conv2d(dim // 2, narrow, 3, padding=1)
+        self.classify = nn.Conv2d(narrow, classes, 1, bias=False)
         begin_xavier(self)
 
     def forward(self, maps: Tensor, height: int, width: int) -> Tensor:
