@@ -572,4 +572,4 @@ def test_a_narrow_network_can_say_no_at_its_beginning() -> None:
     # and then no pixel ever got a logit below 0
     for seed in range(60):
         torch.manual_seed(seed)
-        assert float(Output(32, 1).classify.weight.min()) < 0
+        assert (Output(32, 1).classify.weight < 0).any()
