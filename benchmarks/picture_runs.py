@@ -80,6 +80,11 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=5)
     arguments = parser.parse_args()
     named = [run.partition("=") for run in arguments.runs]
+    lacking = [
+        run for run, (_, _, preds) in zip(arguments.runs, named, strict=True) if not preds or not Path(preds).is_dir()
+    ]
+    if lacking:
+        parser.error(f"{lacking[0]}: expected NAME=PREDS with a folder of predictions")
     items = list_items(arguments.world, "test", (arguments.setting,)).items
     chosen = [items[(2 * n + 1) * len(items) // (2 * arguments.samples)] for n in range(arguments.samples)]
     rows = [row(arguments.world, item.frames[0], [Path(preds) for _, _, preds in named]) for item in chosen]

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from evaluators.errors import DataError
 from models.cavp import Cavp
 from models.data import AvsData
 from models.jobs import listed, shown_data
@@ -70,15 +71,22 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 256])
     parser.add_argument("--samples", type=int, default=48)
     arguments = parser.parse_args()
-    config, system, _, _ = load_run(arguments.run)
+    try:
+        read_places(arguments.run, arguments.data, arguments.sizes, arguments.samples)
+    except DataError as error:
+        parser.error(str(error))
+
+
+def read_places(run: Path, folder: Path, sizes: list[int], samples: int) -> None:
+    """Print R^2 for each size. Raises ``DataError``."""
+    config, system, _, _ = load_run(run)
     if not isinstance(system, Cavp):
-        raise SystemExit(f"{arguments.run} is of {config.model.name}, expected cavp")
+        raise DataError("not-cavp", run, f"is of {config.model.name}, expected cavp")
     system.eval()
-    for size in arguments.sizes:
-        shown = replace(config, data=replace(config.data, dir=str(arguments.data), size=size))
-        data = shown_data(shown, listed(shown, arguments.data, "test"))
-        found = features_and_places(system, data, arguments.samples)
-        print(f"{size} x {size}: R^2 {explained(found):.2f}", flush=True)
+    for size in sizes:
+        shown = replace(config, data=replace(config.data, dir=str(folder), size=size))
+        data = shown_data(shown, listed(shown, folder, "test"))
+        print(f"{size} x {size}: R^2 {explained(features_and_places(system, data, samples)):.2f}", flush=True)
 
 
 if __name__ == "__main__":
